@@ -1,0 +1,87 @@
+--- Compares what the counters and the index say with what the leases say, in one atomic look.
+--- Writes nothing. Looks at no more than `most` leases: beyond that it says how many there are.
+---
+--- @key cell HASH see lib/cell.lua
+--- @key requests HASH "tenant/id" -> lease record (lib/records.lua)
+--- @key expiries ZSET ids by line -> cell time to look at them
+--- @key accounts HASH account -> account record (lib/records.lua)
+--- @key inflight HASH account -> leases in flight
+--- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key class[] ZSET account -> place
+--- @key concurrency[] STRING in-flight requests of one (pool, model)
+--- @arg head packed most, ms for which an expired lease may wait for its reaping
+--- @reply audited leases, then for each difference: where, name, expected, found
+--- @reply too_many leases
+--- @include lib/records.lua
+
+local most, patience_ms = struct.unpack('<dd', arg_head)
+local differences = {}
+
+local function compare(where, name, expected, found)
+  if expected ~= found and #differences < AUDIT.words then
+    for _, word in ipairs({ where, name, expected, found }) do
+      differences[#differences + 1] = word
+    end
+  end
+end
+
+local function each(key, look)
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    if all[i] ~= SENTINEL.name then
+      look(all[i], all[i + 1])
+    end
+  end
+end
+
+local size = redis.call('HLEN', key_requests) - 1
+if size > most then
+  return { 'too_many', size }
+end
+
+local time = redis.call('TIME')
+local last, keep_until = unpack(redis.call('HMGET', key_cell, 'now', 'keep_until'))
+local now = math.max(tonumber(last) or 0, time[1] * 1000 + math.floor(time[2] / 1000))
+local unreaped_before = math.max(now, tonumber(keep_until) or 0) - patience_ms
+
+local by_account, by_model, count = {}, {}, 0
+each(key_requests, function(id, raw)
+  local lease = records.read_lease(raw)
+  if not lease then
+    return compare('undecodable', id, 0, 1)
+  end
+  count = count + 1
+  by_account[lease.account] = (by_account[lease.account] or 0) + 1
+  by_model[lease.model] = (by_model[lease.model] or 0) + 1
+  compare('unreaped', id, 0, lease.expires_at < unreaped_before and 1 or 0)
+end)
+
+each(key_inflight, function(name, found)
+  compare('inflight', name, by_account[name] or 0, tonumber(found) or -1)
+  by_account[name] = nil
+end)
+for name, expected in pairs(by_account) do
+  compare('inflight', name, expected, 0)
+end
+for i = 0, concurrency_count - 1 do
+  compare('concurrency', key_concurrency(i), by_model[i] or 0,
+    tonumber(redis.call('GET', key_concurrency(i)) or 0))
+end
+
+each(key_accounts, function(name, raw)
+  local flags, class, _, limit, capacity = records.read_account(raw)
+  if not flags then
+    return compare('undecodable', name, 0, 1)
+  end
+  local in_flight = tonumber(redis.call('HGET', key_inflight, name) or 0)
+  compare('above_limit', name, 0, math.max(0, in_flight - limit))
+  local score = class < class_count and redis.call('ZSCORE', key_class(class), name)
+  local in_index = flags % 2 == 1 and in_flight < limit
+  compare('index', name, in_index and 1 or 0, score and 1 or 0)
+  if score and in_index then
+    local ratio = math.floor((in_flight + 1) * LOAD.scale / capacity)
+    compare('load', name, ratio, math.floor(tonumber(score) / LOAD.touches))
+  end
+end)
+compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)
+return { 'audited', count, unpack(differences) }

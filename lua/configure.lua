@@ -1,0 +1,122 @@
+--- Registers the accounts, classes and targets of a cell by version: applied whole where the
+--- cell's generation is still the one that the daemon has planned from, else not at all.
+--- Leases and counts stay: a lowered limit drains, a removed account goes when its last lease ends.
+--- A cell that does not exist yet begins here.
+---
+--- @key cell HASH see lib/cell.lua
+--- @key requests HASH "tenant/id" -> lease record
+--- @key finished HASH "tenant/id" -> how it ended, the younger generation
+--- @key finished_before HASH "tenant/id" -> how it ended, the older generation
+--- @key expiries ZSET ids by line -> cell time to look at them
+--- @key accounts HASH account -> account record (lib/records.lua)
+--- @key inflight HASH account -> leases in flight
+--- @key targets HASH "pool TAB model" -> target record (lib/records.lua)
+--- @key daemons ZSET daemon -> cell time of its last tick
+--- @key replies HASH "daemon:slot" -> one of its last replies
+--- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key registry STRING the registered configuration as JSON
+--- @key class[] ZSET account -> place; those of the old registry and of the new
+--- @key concurrency[] STRING in-flight requests of one (pool, model)
+--- @key retired[] STRING counters that are not declared any more
+--- @arg head packed generation to replace, incarnation at least, recovery ms, clock (negative: the server's)
+--- @arg server string run id of the Redis server, or empty
+--- @arg registry string JSON, its generation one above the one to replace
+--- @arg accounts packed a name and a record in turn, each behind its length in two bytes
+--- @arg targets packed the same
+--- @reply configured generation
+--- @reply stale generation
+--- @include lib/records.lua
+
+local expected, incarnation, recovery_ms, clock = struct.unpack('<dddd', arg_head)
+local generation = tonumber(redis.call('HGET', key_cell, 'generation')) or 0
+if generation ~= expected then
+  return { 'stale', generation }
+end
+
+local function texts_of(packed)
+  local texts, at = {}, 1
+  while at <= #packed do
+    texts[#texts + 1], at = struct.unpack('<I2c0', packed, at)
+  end
+  return texts
+end
+
+local function begin_cell()
+  if clock < 0 then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  local minutes = math.floor(clock / 60000) - FENCE.first_minute
+  local first = math.max(1, minutes, incarnation + 1)
+  redis.call('HSET', key_cell, 'incarnation', first, 'sequence', 0, 'now', clock, 'grants', 0,
+    'touches', 0, 'recover_until', clock + recovery_ms, 'keep_until', clock + recovery_ms,
+    'server', arg_server, 'rotate_at', clock)
+end
+
+local function keep_sentinels()
+  for _, key in ipairs({ key_requests, key_finished, key_finished_before, key_accounts,
+    key_inflight, key_targets, key_replies, key_set_aside }) do
+    redis.call('HSET', key, SENTINEL.name, 0)
+  end
+  redis.call('ZADD', key_expiries, '+inf', SENTINEL.name)
+  redis.call('ZADD', key_daemons, '+inf', SENTINEL.name)
+end
+
+--- Accounts that are not configured any more stay, out of use, while they have leases.
+local function retire(kept)
+  for _, name in ipairs(redis.call('HKEYS', key_accounts)) do
+    if not kept[name] and name ~= SENTINEL.name then
+      if (tonumber(redis.call('HGET', key_inflight, name)) or 0) > 0 then
+        local raw = redis.call('HGET', key_accounts, name)
+        redis.call('HSET', key_accounts, name, string.sub(raw, 1, 1) .. '\0' .. string.sub(raw, 3))
+      else
+        redis.call('HDEL', key_accounts, name)
+        redis.call('HDEL', key_inflight, name)
+      end
+    end
+  end
+end
+
+--- Gives the account its record and its place; every class was emptied before.
+local function place(name, raw)
+  redis.call('HSET', key_accounts, name, raw)
+  redis.call('HSETNX', key_inflight, name, 0)
+  local flags, class, _, limit, capacity = records.read_account(raw)
+  local in_flight = tonumber(redis.call('HGET', key_inflight, name))
+  if flags % 2 == 1 and in_flight < limit then
+    local ratio = math.floor((in_flight + 1) * LOAD.scale / capacity)
+    redis.call('ZADD', key_class(class), ratio * LOAD.touches, name)
+  end
+end
+
+if generation == 0 then
+  begin_cell()
+end
+keep_sentinels()
+local accounts, targets = texts_of(arg_accounts), texts_of(arg_targets)
+local kept = {}
+for i = 1, #accounts, 2 do
+  kept[accounts[i]] = true
+end
+retire(kept)
+for i = 0, class_count - 1 do
+  redis.call('DEL', key_class(i))
+  redis.call('ZADD', key_class(i), '+inf', SENTINEL.name)
+end
+for i = 1, #accounts, 2 do
+  place(accounts[i], accounts[i + 1])
+end
+redis.call('DEL', key_targets)
+redis.call('HSET', key_targets, SENTINEL.name, 0)
+for i = 1, #targets, 2 do
+  redis.call('HSET', key_targets, targets[i], targets[i + 1])
+end
+for i = 0, concurrency_count - 1 do
+  redis.call('SETNX', key_concurrency(i), 0)
+end
+for i = 0, retired_count - 1 do
+  redis.call('DEL', key_retired(i))
+end
+redis.call('SET', key_registry, arg_registry)
+redis.call('HSET', key_cell, 'generation', generation + 1, 'touches', 0)
+return { 'configured', generation + 1 }

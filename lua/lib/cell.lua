@@ -1,0 +1,87 @@
+-- The cell itself: its clock, its generation of configuration, its incarnation and sequence.
+-- Recovery guard: a store that is behind what a daemon has seen, or is another server, has lost
+-- writes. A new incarnation begins; holders register their leases before anything is granted.
+local NUMBERS = { 'generation', 'incarnation', 'sequence', 'now', 'grants', 'touches',
+  'recover_until', 'keep_until', 'rotate_at' }
+cell.overage = 0
+
+local function read()
+  local values = redis.call('HMGET', key_cell, 'server', unpack(NUMBERS))
+  if not values[2] then
+    return false
+  end
+  cell.server = values[1]
+  for i = 1, #NUMBERS do
+    cell[NUMBERS[i]] = tonumber(values[i + 1])
+  end
+  return true
+end
+
+local function tell_time()
+  local clock = head.clock
+  if clock < 0 then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  local gap = clock - cell.now
+  cell.now = math.max(cell.now, clock)
+  -- Nobody ticked, or the clock jumped: holders had no chance to renew, so nothing is reaped yet.
+  if gap > head.gap_ms then
+    cell.keep_until = cell.now + head.recovery_ms
+  end
+end
+
+local function has_lost_writes()
+  if arg_server ~= '' and arg_server ~= cell.server then
+    return true
+  end
+  return cell.incarnation < head.incarnation
+    or (cell.incarnation == head.incarnation and cell.sequence < head.sequence)
+end
+
+local function begin_incarnation()
+  cell.incarnation = math.max(cell.incarnation, head.incarnation) + 1
+  cell.sequence, cell.grants = 0, 0
+  cell.recover_until = cell.now + head.recovery_ms
+  cell.keep_until = cell.recover_until
+  if arg_server ~= '' then
+    cell.server = arg_server
+  end
+end
+
+--- Reads the cell; returns a reply where the batch must not be executed.
+function cell.open()
+  if head.resent == 1 then
+    local kept = redis.call('HGET', key_replies, arg_daemon .. ':' .. head.batch % REPLIES.kept)
+    if kept and struct.unpack('<d', kept) == head.batch then
+      return cmsgpack.unpack(string.sub(kept, 9))
+    end
+  end
+  if not read() then
+    return { 'unconfigured' }
+  end
+  if cell.generation ~= head.generation then
+    return { 'stale', cell.generation }
+  end
+  tell_time()
+  if has_lost_writes() then
+    begin_incarnation()
+  end
+  cell.sequence = cell.sequence + 1
+end
+
+--- A fence that rises with every grant of the cell; it contains the incarnation.
+function cell.next_fence()
+  if cell.grants >= FENCE.per_incarnation - 1 then
+    cell.incarnation, cell.sequence, cell.grants = cell.incarnation + 1, 1, 0
+  end
+  cell.grants = cell.grants + 1
+  return cell.incarnation * FENCE.per_incarnation + cell.grants
+end
+
+function cell.commit()
+  redis.call('HSET', key_cell, 'incarnation', cell.incarnation, 'sequence', cell.sequence,
+    'now', cell.now, 'grants', cell.grants, 'touches', cell.touches,
+    'recover_until', cell.recover_until, 'keep_until', cell.keep_until,
+    'rotate_at', cell.rotate_at, 'server', cell.server)
+end

@@ -1,0 +1,59 @@
+--- The heart: executes a batch of 1 to 64 operations as one serial execution, in one atomic step.
+--- A refused operation writes nothing, and a caller's mistake in one never hurts the others.
+---
+--- load (operations, views) -> decide (operations and rules, on the views alone) -> commit.
+--- Order: renew, register, release, cancel, check; then reaping; then acquires, and whatever
+--- arrived behind an acquire of the same id.
+---
+--- @key cell HASH field -> generation, incarnation, sequence, now, and more (lib/cell.lua)
+--- @key requests HASH "tenant/id" -> lease record (lib/records.lua)
+--- @key finished HASH "tenant/id" -> how it ended (END), the younger generation
+--- @key finished_before HASH "tenant/id" -> how it ended, the older generation
+--- @key expiries ZSET "incarnation:sequence:n, then ids, by line" -> cell time to look at them
+--- @key accounts HASH account -> account record (lib/records.lua)
+--- @key inflight HASH account -> leases in flight
+--- @key targets HASH "pool TAB model" -> target record (lib/records.lua)
+--- @key daemons ZSET daemon -> cell time of its last tick
+--- @key replies HASH "daemon:slot" -> one of its last replies
+--- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key class[] ZSET account -> load ratio x LOAD.touches + last touch
+--- @key concurrency[] STRING in-flight requests of one (pool, model)
+--- @arg head packed see lib/head.lua
+--- @arg daemon string the daemon that sends this batch
+--- @arg server string run id of the Redis server that the daemon talks to, or empty
+--- @arg demands string one line a demand: its targets "pool TAB model", joined by TAB
+--- @arg holdings string one line a lease to register: "account TAB pool TAB model"
+--- @arg operations packed 40 bytes each, see lib/operations.lua
+--- @arg id[] string "tenant/id" of each operation
+--- @reply ok now incarnation sequence more reaped overage set_aside answers
+--- @reply stale generation
+--- @reply unconfigured
+--- @include lib/records.lua
+--- @include lib/head.lua
+--- @include lib/cell.lua
+--- @include lib/operations.lua
+--- @include lib/requests.lua
+--- @include lib/heap.lua
+--- @include lib/rules.lua
+--- @include scheduler/accounts.lua
+--- @include scheduler/classes.lua
+--- @include scheduler/choice.lua
+--- @rules
+--- @include scheduler/leases.lua
+--- @include scheduler/expiry.lua
+--- @include scheduler/daemons.lua
+--- @include scheduler/renew.lua
+--- @include scheduler/release.lua
+--- @include scheduler/acquire.lua
+--- @include lib/commit.lua
+
+local early_reply = cell.open()
+if early_reply then
+  return early_reply
+end
+
+operations.load()
+operations.run_early()
+expiry.reap()
+operations.run_late()
+return commit.run()

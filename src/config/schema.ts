@@ -1,0 +1,255 @@
+// Every option of the product: type, unit, default, environment name and one sentence.
+// The only place with defaults. config/load.ts reads files and the environment through it.
+import { z } from 'zod';
+import { MODEL_PATTERN, NAME_PATTERN } from '../core/domain.ts';
+
+/** What an option says about itself beside its type; the configuration reference is made of it. */
+export interface OptionMeta {
+  readonly description: string;
+  /** Environment variable that overrides the file. */
+  readonly env?: string;
+  readonly secret?: boolean;
+}
+
+const name = z
+  .string()
+  .regex(NAME_PATTERN, 'use 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit');
+const model = z.string().regex(MODEL_PATTERN, 'use 1 to 200 printable ASCII characters, no spaces');
+const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+const httpUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    message: 'must be an absolute http:// or https:// URL',
+  })
+  .refine((text) => !URL.canParse(text) || new URL(text).username === '', {
+    message: 'must not contain credentials; use `credential`',
+  });
+
+const server = z
+  .strictObject({
+    host: z.string().default('127.0.0.1').meta({
+      description: 'Address to listen on. Anything but loopback needs `server.apiKey`.',
+      env: 'SLOTKEEPER_HOST',
+    }),
+    port: z.coerce.number().int().min(0).max(65535).default(8080).meta({
+      description: 'Port to listen on; 0 takes a free one.',
+      env: 'SLOTKEEPER_PORT',
+    }),
+    apiKey: z.string().min(16, 'use at least 16 characters').optional().meta({
+      description: 'Key that guards /v1 and /scheduler.',
+      env: 'SLOTKEEPER_API_KEY',
+      secret: true,
+    }),
+    maxBodyBytes: z.coerce.number().int().min(1024).default(10 * 1024 * 1024).meta({
+      description: 'Largest request body in bytes; larger ones get 413.',
+      env: 'SLOTKEEPER_MAX_BODY_BYTES',
+    }),
+    headersTimeoutMs: ms(100, 600_000).default(10_000).meta({
+      description: 'Time in ms for a client to send its headers.',
+      env: 'SLOTKEEPER_HEADERS_TIMEOUT_MS',
+    }),
+    bodyTimeoutMs: ms(100, 3_600_000).default(30_000).meta({
+      description: 'Time in ms for a client to send its whole request.',
+      env: 'SLOTKEEPER_BODY_TIMEOUT_MS',
+    }),
+    writeIdleTimeoutMs: ms(100, 3_600_000).default(60_000).meta({
+      description: 'Time in ms for which a client may refuse to read before it is cut off.',
+      env: 'SLOTKEEPER_WRITE_IDLE_TIMEOUT_MS',
+    }),
+    shutdownGraceMs: ms(0, 3_600_000).default(30_000).meta({
+      description: 'Time in ms that running requests get after SIGTERM.',
+      env: 'SLOTKEEPER_SHUTDOWN_GRACE_MS',
+    }),
+  })
+  .prefault({});
+
+const redis = z
+  .strictObject({
+    url: z.string().regex(/^(rediss?|valkeys?|unix):\/\//, 'must start with redis://, rediss:// or unix://').optional().meta({
+      description: 'Redis to use. Without it a real Redis is brought and run under `dataDir`.',
+      env: 'REDIS_URL',
+      secret: true,
+    }),
+    dataDir: z.string().default('.slotkeeper').meta({
+      description: 'Directory of the embedded Redis: its socket and its append-only data.',
+      env: 'SLOTKEEPER_DATA_DIR',
+    }),
+    timeoutMs: ms(10, 60_000).default(1000).meta({
+      description: 'Time in ms after which a call to Redis counts as failed.',
+      env: 'SLOTKEEPER_REDIS_TIMEOUT_MS',
+    }),
+  })
+  .prefault({});
+
+const scheduler = z
+  .strictObject({
+    cell: name.default('main').meta({
+      description: 'The cell: all of its keys share one hash tag.',
+      env: 'SLOTKEEPER_CELL',
+    }),
+    leaseMs: ms(100, 3_600_000).default(30_000).meta({
+      description: 'Life of a lease in ms; held leases are renewed every third of it.',
+      env: 'SLOTKEEPER_LEASE_MS',
+    }),
+    maxLeaseMs: ms(100, 86_400_000).default(3_600_000).meta({
+      description: 'Longest life in ms that a caller of the Scheduler API may ask for.',
+      env: 'SLOTKEEPER_MAX_LEASE_MS',
+    }),
+    reapIntervalMs: ms(50, 60_000).default(1000).meta({
+      description: 'Interval in ms of the tick that reaps in idleness (jittered by a fifth).',
+      env: 'SLOTKEEPER_REAP_INTERVAL_MS',
+    }),
+    rememberMs: ms(100, 3_600_000).default(30_000).meta({
+      description: 'How long in ms a finished id is at least remembered (see `rememberMax`).',
+      env: 'SLOTKEEPER_REMEMBER_MS',
+    }),
+    rememberMax: z.coerce.number().int().min(1000).max(10_000_000).default(250_000).meta({
+      description: 'Finished ids per generation; at most two generations are kept.',
+      env: 'SLOTKEEPER_REMEMBER_MAX',
+    }),
+    recoveryMs: ms(0, 60_000).default(1500).meta({
+      description: 'Time in ms after a loss of data in which leases register again and none is granted.',
+      env: 'SLOTKEEPER_RECOVERY_MS',
+    }),
+    maxCallsInFlight: z.coerce.number().int().min(1).max(64).default(4).meta({
+      description: 'Calls of the heart that one daemon keeps under way.',
+      env: 'SLOTKEEPER_MAX_CALLS_IN_FLIGHT',
+    }),
+    maxPendingOperations: z.coerce.number().int().min(64).default(20_000).meta({
+      description: 'Operations that may wait in a daemon for Redis; beyond it callers get 503.',
+      env: 'SLOTKEEPER_MAX_PENDING_OPERATIONS',
+    }),
+    auditIntervalMs: ms(1000, 86_400_000).default(60_000).meta({
+      description: 'Interval in ms of the daemon’s own bounded audit.',
+      env: 'SLOTKEEPER_AUDIT_INTERVAL_MS',
+    }),
+  })
+  .prefault({})
+  .refine((s) => s.leaseMs <= s.maxLeaseMs, {
+    message: 'leaseMs must not exceed maxLeaseMs',
+    path: ['leaseMs'],
+  });
+
+const timeouts = z.strictObject({
+  connectTimeoutMs: ms(10, 600_000).optional(),
+  headersTimeoutMs: ms(10, 3_600_000).optional(),
+  idleTimeoutMs: ms(10, 3_600_000).optional(),
+  totalTimeoutMs: ms(10, 86_400_000).optional(),
+});
+
+/** Upstream time limits in ms where neither the account nor its pool sets them. */
+export const DEFAULT_TIMEOUTS = {
+  connectTimeoutMs: 5000,
+  headersTimeoutMs: 300_000,
+  idleTimeoutMs: 120_000,
+  totalTimeoutMs: 3_600_000,
+} as const;
+
+/** How to reach an upstream; an account inherits from its pool what it leaves out. */
+const upstream = {
+  provider: z.enum(['openai', 'anthropic']).optional().meta({
+    description: 'Wire dialect of the upstream: how the credential is sent.',
+  }),
+  baseUrl: httpUrl.optional().meta({
+    description: 'URL that stands for our /v1 at the upstream, such as https://api.openai.com/v1',
+  }),
+  credential: z.string().min(1).optional().meta({
+    description: 'The upstream API key, normally as ${ENV_NAME}.',
+    secret: true,
+  }),
+  timeouts: timeouts.optional(),
+  models: z.array(model).min(1).max(500).optional().meta({
+    description: 'Upstream model names that the account serves.',
+  }),
+};
+
+const account = z.strictObject({
+  name: name.meta({ description: 'Unique in the cell; appears in metrics and audits.' }),
+  maxConcurrency: z.number().int().min(1).max(10_000).meta({
+    description: 'Slots: requests that may be in flight at once.',
+  }),
+  weight: z.number().int().min(1).max(100).default(1).meta({
+    description: 'Share of the load beside equals: load is in-flight / (maxConcurrency × weight).',
+  }),
+  priority: z.number().int().min(0).max(15).default(0).meta({
+    description: 'Tier: accounts of a lower number are used before all of a higher one.',
+  }),
+  enabled: z.boolean().default(true),
+  ...upstream,
+});
+
+const pool = z.strictObject({
+  ...upstream,
+  accounts: z.array(account).max(10_000),
+});
+
+const route = z.strictObject({
+  targets: z
+    .array(z.strictObject({ pool: name, model }))
+    .min(1)
+    .max(8),
+});
+
+const log = z
+  .strictObject({
+    level: z.enum(['error', 'warn', 'info', 'debug']).default('info').meta({
+      description: 'Least severe level that is written.',
+      env: 'SLOTKEEPER_LOG_LEVEL',
+    }),
+  })
+  .prefault({});
+
+/** The whole configuration as a file may say it. Cross-checks live in config/load.ts. */
+export const configSchema = z.strictObject({
+  server,
+  redis,
+  scheduler,
+  log,
+  pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
+  routes: z.record(model, route).default({}).meta({
+    description: 'Model aliases that callers use; a model without one is its own alias.',
+  }),
+});
+
+export type FileConfig = z.infer<typeof configSchema>;
+
+export interface UpstreamTimeouts {
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+}
+
+/** An account with everything that it inherits filled in. */
+export interface AccountConfig {
+  readonly name: string;
+  readonly pool: string;
+  readonly maxConcurrency: number;
+  readonly weight: number;
+  readonly priority: number;
+  readonly enabled: boolean;
+  readonly models: readonly string[];
+  readonly provider: 'openai' | 'anthropic';
+  readonly baseUrl: string;
+  /** The secret itself. Never log it, never put it into an error. */
+  readonly credential: string | undefined;
+  readonly timeouts: UpstreamTimeouts;
+}
+
+export interface RouteConfig {
+  readonly alias: string;
+  readonly targets: readonly { readonly pool: string; readonly model: string }[];
+}
+
+/** The configuration that the product works with: resolved, checked and frozen. */
+export interface Config {
+  readonly server: Readonly<FileConfig['server']>;
+  readonly redis: Readonly<FileConfig['redis']>;
+  readonly scheduler: Readonly<FileConfig['scheduler']>;
+  readonly log: Readonly<FileConfig['log']>;
+  readonly accounts: readonly AccountConfig[];
+  readonly routes: ReadonlyMap<string, RouteConfig>;
+  /** Whether the built-in simulated upstream serves the accounts. */
+  readonly demo: boolean;
+}

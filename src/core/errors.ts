@@ -1,0 +1,72 @@
+// The one exception type of the product and the closed list of its codes.
+// It knows nothing of HTTP: http/errors.ts alone turns codes into statuses and bodies.
+
+/** Why a request was refused or failed. Stable: clients and dashboards match on these words. */
+export const ERROR_CODES = [
+  // the caller's mistake
+  'invalid_request',
+  'invalid_id',
+  'invalid_params',
+  'duplicate_request',
+  'lease_not_found',
+  // who is calling
+  'unauthenticated',
+  'forbidden',
+  'too_many_attempts',
+  // where it should go
+  'model_not_found',
+  'path_not_found',
+  'method_not_allowed',
+  'payload_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+  // no capacity now
+  'pool_full',
+  'no_account_for_model',
+  'recovering',
+  'store_unavailable',
+  'shutting_down',
+  // the upstream's side
+  'upstream_unreachable',
+  'upstream_timeout',
+  'upstream_protocol',
+  'lease_lost',
+  'client_closed',
+  // ours
+  'config_invalid',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export interface AppErrorDetails {
+  /** Milliseconds after which a repeat may succeed. */
+  readonly retryAfterMs?: number;
+  /** The field or parameter that is at fault, as a dotted path. */
+  readonly param?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * The product's only exception. `message` is for the caller: it says what is wrong, where, and
+ * what to do, and never contains credentials, store text or a stack.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+  readonly param: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: AppErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+    this.param = details.param;
+  }
+}
+
+/** `error` when it is an AppError already, else an `internal` one that keeps it as its cause. */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError('internal', 'An internal error occurred.', { cause: error });
+}

@@ -1,0 +1,41 @@
+// What the heart says about itself. It knows no metrics and no logger: metrics/observe.ts and the
+// daemon's logger listen here.
+import { EventEmitter } from 'node:events';
+import type { DenialReason, Outcome, Target } from './domain.ts';
+
+export interface SchedulerEvents {
+  /** A slot was taken. `replayed` is true when the id had been granted before. */
+  granted: { readonly account: string; readonly target: Target; readonly replayed: boolean };
+  /** An acquire was refused; the target is the first one that was asked for. */
+  denied: { readonly reason: DenialReason; readonly target: Target };
+  /** A slot came back through its holder. `heldMs` is measured by the holder's own clock. */
+  released: {
+    readonly account: string;
+    readonly target: Target;
+    readonly outcome: Outcome;
+    readonly heldMs: number;
+  };
+  /** A held lease is not ours any more; its holder's AbortSignal has fired. */
+  lost: { readonly requestId: string; readonly account: string };
+  /** A release was not confirmed: it is asked again until the lease expires by itself. */
+  releaseFailed: { readonly requestId: string; readonly account: string; readonly error: Error };
+  /** Slots that the store took back from dead holders, seen in one tick. */
+  reaped: { readonly slots: number };
+  /** Leases that were registered above a limit after a loss of data, seen in one tick. */
+  overage: { readonly slots: number };
+  /** Records that could not be decoded and were set aside, seen in one tick. */
+  corrupt: { readonly records: number };
+  /** One call of the heart came back. */
+  tick: { readonly operations: number; readonly seconds: number };
+  /** The store could not be reached or did not answer in time. */
+  storeError: { readonly error: Error };
+  /** A new incarnation of the cell was seen: leases are being registered again. */
+  recovery: { readonly incarnation: number };
+  /** This daemon's own audit ended. */
+  audited: { readonly differences: number };
+}
+
+/** EventEmitter with the events' payloads typed. Listeners must not throw. */
+export class SchedulerEmitter extends EventEmitter<{
+  [K in keyof SchedulerEvents]: [SchedulerEvents[K]];
+}> {}

@@ -1,0 +1,71 @@
+// The numbers that scripts and daemons exchange or store, each in one place. In Lua the same names
+// are written `TAG.granted` and so on; the assembly (script.ts) puts the numbers in.
+
+export const CODES = {
+  /** Kinds of operations. */
+  KIND: { acquire: 1, renew: 2, register: 3, release: 4, cancel: 5, check: 6, reap: 7 },
+  /** First byte of an answer. */
+  TAG: {
+    granted: 1,
+    replayed: 2,
+    denied: 3,
+    renewed: 4,
+    lost: 5,
+    released: 6,
+    already: 7,
+    cancelled: 8,
+    was_granted: 9,
+    leased: 10,
+    finished: 11,
+    unknown: 12,
+    reaped: 13,
+    error: 14,
+  },
+  /** Why an acquire was denied. */
+  REASON: { pool_full: 1, no_account_for_model: 2, cancelled: 3, recovering: 4 },
+  /** What was wrong with an operation. */
+  MISTAKE: {
+    unknown_operation: 1,
+    invalid_id: 2,
+    duplicate_request: 3,
+    unknown_demand: 4,
+    invalid_lease: 5,
+  },
+  OUTCOME: {
+    success: 1,
+    rate_limited: 2,
+    overloaded: 3,
+    failed: 4,
+    unusable: 5,
+    ignored: 6,
+  },
+  /** State of a request's record. */
+  STATE: { leased: 1 },
+  /** How a request that holds nothing any more ended; kept as text in `finished`. */
+  END: { released: "'1'", reaped: "'2'", cancelled: "'3'" },
+  OPERATION: { size: 40, id_most: 193 },
+  /** Fences are incarnation × per_incarnation + the number of the grant: below 2^53. */
+  /** Incarnations begin at the minutes since 2025, so that fences rise even over total loss. */
+  FENCE: { per_incarnation: 2 ** 28, first_minute: 28_928_160 },
+  /**
+   * Score of an account in its class: load ratio × touches + last touch. The ratio reaches
+   * `scale`, so scores stay below 2^53; touches last for years at 10,000 grants a second.
+   */
+  LOAD: { scale: 10_000, touches: 9e11, least_heads: 4, mixed_scan: 64 },
+  /** Class numbers from here on are scanned instead of read at their head. */
+  CLASS: { mixed: 32_768 },
+  EXPIRY: { entries: 4, ids: 64 },
+  REPLIES: { kept: 8, forget_ms: 60_000, forget_most: 4 },
+  /** A reply's words must fit Lua's stack. */
+  AUDIT: { words: 4000 },
+  SENTINEL: { name: "'_'" },
+} as const satisfies Record<string, Record<string, number | string>>;
+
+/** The daemon's side of a code table: name by number. */
+export function namesByCode<T extends Record<string, number>>(
+  table: T,
+): readonly (keyof T | undefined)[] {
+  const names: (keyof T | undefined)[] = [];
+  for (const [name, code] of Object.entries(table)) names[code] = name;
+  return names;
+}

@@ -1,0 +1,62 @@
+// Every key that the product keeps in Redis: its builder, type, members and expiry.
+// All keys of a cell share the hash tag {cell}. None expires by itself: the heart removes what has
+// ended, and every structure keeps a sentinel member `_`, so that it always exists (Redis Cluster
+// refuses a script with a missing key while its slot moves).
+import type { Target } from '../core/domain.ts';
+
+/** Which Redis the keys live in: plain counter names are for a single server. */
+export type KeyStyle = 'plain' | 'tagged';
+
+export interface CellKeys {
+  /** HASH: generation, incarnation, sequence, now and the heart's other few numbers. */
+  readonly cell: string;
+  /** HASH "tenant/id" → lease record (records.ts). Live leases only. */
+  readonly requests: string;
+  /** HASH "tenant/id" → how it ended. Rotated into `finishedBefore` by age or number. */
+  readonly finished: string;
+  readonly finishedBefore: string;
+  /** ZSET "name, then ids, by line" → cell time in ms at which to look at them. */
+  readonly expiries: string;
+  /** HASH account → account record (records.ts). */
+  readonly accounts: string;
+  /** HASH account → leases in flight, as plain numbers: made to be read by people. */
+  readonly inflight: string;
+  /** HASH "pool TAB model" → target record (records.ts). */
+  readonly targets: string;
+  /** ZSET daemon → cell time in ms of its last tick. */
+  readonly daemons: string;
+  /** HASH "daemon:slot" → one of the daemon's last replies. */
+  readonly replies: string;
+  /** HASH "tenant/id" → a record that could not be decoded. */
+  readonly setAside: string;
+  /** STRING: the registered configuration as JSON (registry.ts). */
+  readonly registry: string;
+  /** ZSET account → load, for the n-th class of the registry. */
+  class(number: number): string;
+  /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
+  concurrency(target: Target): string;
+}
+
+/** The cell whose counters may have plain names. */
+const PLAIN_CELL = 'main';
+
+export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
+  const prefix = `slotkeeper:{${cell}}:`;
+  const counters = style === 'plain' && cell === PLAIN_CELL ? '' : `{${cell}}:`;
+  return {
+    cell: `${prefix}cell`,
+    requests: `${prefix}requests`,
+    finished: `${prefix}finished`,
+    finishedBefore: `${prefix}finished-before`,
+    expiries: `${prefix}expiries`,
+    accounts: `${prefix}accounts`,
+    inflight: `${prefix}inflight`,
+    targets: `${prefix}targets`,
+    daemons: `${prefix}daemons`,
+    replies: `${prefix}replies`,
+    setAside: `${prefix}set-aside`,
+    registry: `${prefix}registry`,
+    class: (number) => `${prefix}class:${number}`,
+    concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
+  };
+}

@@ -1,0 +1,68 @@
+// Every script of the product: its file, its variants and the names that the daemon gives it.
+import { assemble, checkHeader } from './script.ts';
+import type { AssembledScript } from './script.ts';
+
+/** The rules of the heart, in the order in which they are asked. */
+const RULES = ['scheduler/account_slot.lua', 'scheduler/model_count.lua'] as const;
+
+export interface Scripts {
+  /** The heart. */
+  readonly tick: AssembledScript;
+  /** The heart without acquire, runnable when Redis is out of memory. */
+  readonly tickOom: AssembledScript;
+  /** Registers accounts, classes and targets. */
+  readonly configure: AssembledScript;
+  /** Compares counters and index with the leases. */
+  readonly audit: AssembledScript;
+}
+
+const TICK = {
+  keys: [
+    'cell',
+    'requests',
+    'finished',
+    'finished_before',
+    'expiries',
+    'accounts',
+    'inflight',
+    'targets',
+    'daemons',
+    'replies',
+    'set_aside',
+  ],
+  keyLists: ['class', 'concurrency'],
+  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'operations'],
+  argLists: ['id'],
+} as const;
+
+const CONFIGURE = {
+  keys: [...TICK.keys, 'registry'],
+  keyLists: ['class', 'concurrency', 'retired'],
+  args: ['head', 'server', 'registry', 'accounts', 'targets'],
+  argLists: [],
+} as const;
+
+const AUDIT = {
+  keys: ['cell', 'requests', 'expiries', 'accounts', 'inflight', 'set_aside'],
+  keyLists: ['class', 'concurrency'],
+  args: ['head'],
+  argLists: [],
+} as const;
+
+/** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
+export function loadScripts(): Scripts {
+  const scripts = {
+    tick: assemble('tick', 'tick.lua', { rules: RULES }),
+    tickOom: assemble('tick-oom', 'tick.lua', {
+      rules: RULES,
+      without: ['scheduler/acquire.lua'],
+      flags: 'allow-oom',
+    }),
+    configure: assemble('configure', 'configure.lua'),
+    audit: assemble('audit', 'audit.lua'),
+  };
+  checkHeader(scripts.tick, TICK);
+  checkHeader(scripts.configure, CONFIGURE);
+  checkHeader(scripts.audit, AUDIT);
+  return scripts;
+}

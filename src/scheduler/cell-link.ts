@@ -1,0 +1,106 @@
+// What one daemon knows of its cell: the registry of the current generation, the highest pair
+// (incarnation, sequence) that it has seen, and which server it talks to. A store that knows less
+// has lost writes; the heart then begins a new incarnation (lua/lib/cell.lua).
+import type { Redis } from 'ioredis';
+import { AppError } from '../core/errors.ts';
+import type { SchedulerEmitter } from '../core/events.ts';
+import type { SchedulerAccount } from './plan.ts';
+import type { CellRegistry, CellView } from './registry.ts';
+import type { TickReport } from './wire.ts';
+
+export interface CellLinkOptions {
+  readonly redis: Redis;
+  readonly registry: CellRegistry;
+  readonly events: SchedulerEmitter;
+  /** Whether another server behind the same address counts as a loss of data. */
+  readonly watchServer: boolean;
+}
+
+export class CellLink {
+  readonly #options: CellLinkOptions;
+  #view: CellView | undefined;
+  #accounts: readonly SchedulerAccount[] = [];
+  #incarnation = 0;
+  #sequence = 0;
+  #server: Promise<string> | undefined;
+  readonly #names = new Map<number, string>();
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: CellLinkOptions) {
+    this.#options = options;
+    options.redis.on('close', () => (this.#server = undefined));
+  }
+
+  get view(): CellView {
+    if (this.#view === undefined)
+      throw new AppError('internal', 'The scheduler has no accounts yet.');
+    return this.#view;
+  }
+
+  /** Indexes are never given twice, so a name stays true beyond the registry that had it. */
+  accountName(index: number): string | undefined {
+    return this.#names.get(index);
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Run id of the server behind the connection; asked once a connection. */
+  server(): Promise<string> {
+    if (!this.#options.watchServer) return Promise.resolve('');
+    this.#server ??= this.#askServer().catch((error: unknown) => {
+      this.#server = undefined;
+      throw error;
+    });
+    return this.#server;
+  }
+
+  async #askServer(): Promise<string> {
+    const info = await this.#options.redis.info('server');
+    return /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+  }
+
+  /** Registers `accounts`, or adopts what has replaced them meanwhile. */
+  async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
+    this.#accounts = accounts;
+    const seen = { incarnation: this.#incarnation, server: await this.server() };
+    this.#adopt(await this.#options.registry.apply(accounts, seen));
+  }
+
+  /** The generation has changed, or the cell has vanished; concurrent callers share one look. */
+  refresh(why: 'stale' | 'unconfigured'): Promise<void> {
+    this.#refreshing ??= this.#refresh(why).finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(why: 'stale' | 'unconfigured'): Promise<void> {
+    const view = await this.#options.registry.read();
+    if (why === 'unconfigured' || view.registry.generation === 0)
+      await this.configure(this.#accounts);
+    else this.#adopt(view);
+  }
+
+  #adopt(view: CellView): void {
+    this.#view = view;
+    for (const { index, name } of view.registry.accounts) this.#names.set(index, name);
+  }
+
+  /** Remembers the pair of a reply; tells when the cell has begun a new incarnation. */
+  note(report: TickReport): void {
+    const { incarnation, sequence } = report;
+    if (incarnation < this.#incarnation) return;
+    if (incarnation === this.#incarnation) {
+      this.#sequence = Math.max(this.#sequence, sequence);
+      return;
+    }
+    const isNews = this.#incarnation !== 0;
+    this.#incarnation = incarnation;
+    this.#sequence = sequence;
+    if (isNews) this.#options.events.emit('recovery', { incarnation });
+  }
+}

@@ -1,0 +1,73 @@
+// A held right to one slot. It owns its AbortSignal and its single release; renewing is the
+// scheduler's work (renewals.ts), deciding is the store's (lua/tick.lua).
+//
+// States: held → released (the holder gave it back) or held → lost (the store took it back, or it
+// could not be renewed in time; the signal fires). Both are final; release after either is
+// harmless.
+import type { Grant, ReleaseResult, Target } from '../core/domain.ts';
+import type { ReleaseReport } from './types.ts';
+
+/** What a lease needs of its scheduler. */
+export interface LeaseKeeper {
+  giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult>;
+}
+
+export class Lease implements AsyncDisposable {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly account: string;
+  readonly target: Target;
+  readonly targetIndex: number;
+  /** Rises with every grant of the cell. */
+  readonly fence: number;
+  /** True when this id had been granted before and this is the same lease again. */
+  readonly replayed: boolean;
+  /** Cell time (Redis TIME) in ms at which the lease ends unless renewed. */
+  expiresAtMs: number;
+
+  /** performance.now() when this process got the lease. */
+  readonly heldSince = performance.now();
+
+  readonly #keeper: LeaseKeeper;
+  readonly #lost = new AbortController();
+  #released: Promise<ReleaseResult> | undefined;
+
+  constructor(
+    grant: Grant,
+    options: { readonly requestId: string; readonly tenant: string; readonly keeper: LeaseKeeper },
+  ) {
+    this.requestId = options.requestId;
+    this.tenant = options.tenant;
+    this.account = grant.account;
+    this.target = grant.target;
+    this.targetIndex = grant.targetIndex;
+    this.fence = grant.fence;
+    this.replayed = grant.replayed;
+    this.expiresAtMs = grant.expiresAtMs;
+    this.#keeper = options.keeper;
+  }
+
+  /** Fires with an AppError `lease_lost` when the slot is not ours any more: stop the work. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Called by the scheduler alone. */
+  markLost(reason: Error): void {
+    if (this.#released === undefined) this.#lost.abort(reason);
+  }
+
+  /**
+   * Gives the slot back. Idempotent: the first call decides the outcome, later ones get its
+   * answer. Rejects with `store_unavailable` when the store did not confirm in time; the release
+   * then goes on in the background until the lease has expired.
+   */
+  release(report: ReleaseReport = {}): Promise<ReleaseResult> {
+    this.#released ??= this.#keeper.giveBack(this, report);
+    return this.#released;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+}

@@ -1,0 +1,65 @@
+// What a caller is told when the heart says no: messages and codes, and the checks of ids.
+import type { DenialReason } from '../core/domain.ts';
+import { DEFAULT_TENANT, isRequestId } from '../core/domain.ts';
+import { AppError } from '../core/errors.ts';
+import { CODES } from '../redis/codes.ts';
+import type { LeaseRef } from './types.ts';
+import type { Answer } from './wire.ts';
+
+/** Milliseconds after which a repeat makes sense where nothing better is known. */
+export const DENIAL_RETRY_MS = 1000;
+
+export const DENIAL_MESSAGES: Readonly<Record<DenialReason, string>> = {
+  pool_full: 'Every account that serves this model is at its concurrency limit.',
+  no_account_for_model: 'No enabled account serves this model.',
+  cancelled: 'The request was cancelled before it arrived.',
+  recovering: 'The scheduler is registering running requests after a loss of data.',
+};
+
+export function denialCode(reason: DenialReason): AppError['code'] {
+  return reason === 'cancelled' ? 'client_closed' : reason;
+}
+
+export function mistakeOf(answer: Answer): AppError {
+  switch (answer.detail) {
+    case CODES.MISTAKE.invalid_id:
+      return invalidId();
+    case CODES.MISTAKE.duplicate_request:
+      return new AppError(
+        'duplicate_request',
+        'This request id was used before, by another caller, for something else, or has ended.',
+        { param: 'requestId' },
+      );
+    case CODES.MISTAKE.unknown_operation:
+      return new AppError(
+        'store_unavailable',
+        'The store is out of memory: nothing can be granted.',
+        {
+          retryAfterMs: DENIAL_RETRY_MS,
+        },
+      );
+    default:
+      return new AppError('internal', `The heart refused an operation (${answer.detail}).`);
+  }
+}
+
+function invalidId(): AppError {
+  return new AppError(
+    'invalid_id',
+    'A request id has 1 to 128 printable ASCII characters and no spaces.',
+    { param: 'requestId' },
+  );
+}
+
+export function checkedId(id: string): string {
+  if (!isRequestId(id)) throw invalidId();
+  return id;
+}
+
+export function keyOf({ tenant = DEFAULT_TENANT, requestId }: Omit<LeaseRef, 'fence'>): string {
+  return `${tenant}/${checkedId(requestId)}`;
+}
+
+export function gaveUp(): AppError {
+  return new AppError('client_closed', 'The caller gave up before a slot was granted.');
+}

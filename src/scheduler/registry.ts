@@ -1,0 +1,216 @@
+// The cell's registry: applies this daemon's configuration by compare-and-set on the generation,
+// and knows the names behind the numbers that scripts answer with. A configuration that another
+// one has replaced is never applied again.
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Target } from '../core/domain.ts';
+import { AppError } from '../core/errors.ts';
+import type { CellKeys } from '../redis/keys.ts';
+import { writeAccount, writeTarget } from '../redis/records.ts';
+import { bindKeys, runScript } from '../redis/script.ts';
+import type { BoundKeys } from '../redis/script.ts';
+import type { Scripts } from '../redis/scripts.ts';
+import { EMPTY_REGISTRY, planRegistry, tiersOf } from './plan.ts';
+import type { Registry, SchedulerAccount } from './plan.ts';
+
+const MAX_TRIES = 20;
+
+export interface RegistryOptions {
+  readonly redis: Redis;
+  readonly keys: CellKeys;
+  readonly scripts: Scripts;
+  readonly recoveryMs: number;
+  /** Cell time for tests; the server's own by default. */
+  readonly clock?: () => number;
+}
+
+/** A registry with look-ups and the keys that every script of its generation declares. */
+export interface CellView {
+  readonly registry: Registry;
+  readonly bound: BoundKeys;
+  model(number: number): Target | undefined;
+}
+
+/** What a daemon knows of the cell's past; a store that knows less has lost it. */
+export interface SeenCell {
+  readonly incarnation: number;
+  readonly server: string;
+}
+
+/** The fixed keys of a cell by the names that scripts declare. */
+export function scriptKeys(keys: CellKeys): Record<string, string> {
+  return {
+    cell: keys.cell,
+    requests: keys.requests,
+    finished: keys.finished,
+    finished_before: keys.finishedBefore,
+    expiries: keys.expiries,
+    accounts: keys.accounts,
+    inflight: keys.inflight,
+    targets: keys.targets,
+    daemons: keys.daemons,
+    replies: keys.replies,
+    set_aside: keys.setAside,
+    registry: keys.registry,
+  };
+}
+
+function fingerprint(accounts: readonly SchedulerAccount[]): string {
+  const facts = accounts.map((account) => [
+    account.name,
+    account.pool,
+    account.maxConcurrency,
+    account.weight,
+    account.priority,
+    account.enabled,
+    [...new Set(account.models)].sort(),
+  ]);
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+}
+
+function packed(entries: readonly (readonly [string, Buffer])[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const [name, record] of entries) {
+    for (const text of [Buffer.from(name), record]) {
+      const length = Buffer.alloc(2);
+      length.writeUInt16LE(text.length, 0);
+      parts.push(length, text);
+    }
+  }
+  return Buffer.concat(parts);
+}
+
+/** The registry that the cell has now; the empty one where there is none. */
+export async function readRegistry(redis: Redis, keys: CellKeys): Promise<Registry> {
+  const json = await redis.get(keys.registry);
+  return json === null ? EMPTY_REGISTRY : (JSON.parse(json) as Registry);
+}
+
+/** Look-ups over a registry, and its keys in the order of the heart's header. */
+export function viewOf(registry: Registry, keys: CellKeys, scripts: Scripts): CellView {
+  const models = new Map(registry.models.map((entry) => [entry.number, entry]));
+  return {
+    registry,
+    bound: bindKeys(scripts.tick, scriptKeys(keys), keyLists(registry, keys)),
+    model: (number) => models.get(number),
+  };
+}
+
+/** Class and counter keys by number; a number without a model gets a counter that nobody writes. */
+export function keyLists(
+  registry: Registry,
+  keys: CellKeys,
+): Record<'class' | 'concurrency', string[]> {
+  const highest = Math.max(-1, ...registry.models.map((entry) => entry.number));
+  const byNumber = new Map(registry.models.map((entry) => [entry.number, entry]));
+  return {
+    class: registry.classes.map(({ number }) => keys.class(number)),
+    concurrency: Array.from({ length: highest + 1 }, (_, number) =>
+      keys.concurrency(byNumber.get(number) ?? { pool: '-', model: String(number) }),
+    ),
+  };
+}
+
+/** Applies configurations and re-reads the registry; keeps no state but the last fingerprint. */
+export class CellRegistry {
+  readonly #options: RegistryOptions;
+  readonly #applied = new Set<string>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  async read(): Promise<CellView> {
+    const { redis, keys, scripts } = this.#options;
+    return viewOf(await readRegistry(redis, keys), keys, scripts);
+  }
+
+  /**
+   * Registers `accounts` unless they are registered already, and answers with what the cell has
+   * then. A configuration that this process applied before and that was replaced since is not
+   * applied again, except to a cell that has lost everything.
+   */
+  async apply(accounts: readonly SchedulerAccount[], seen: SeenCell): Promise<CellView> {
+    const { redis, keys, scripts } = this.#options;
+    const print = fingerprint(accounts);
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const current = await readRegistry(redis, keys);
+      const superseded = this.#applied.has(print) && current.generation > 0;
+      if (current.fingerprint === print || superseded) {
+        this.#applied.add(print);
+        return viewOf(current, keys, scripts);
+      }
+      const next = planRegistry(accounts, current, {
+        fingerprint: print,
+        isBusy: await this.#busyModels(current),
+      });
+      if (await this.#configure(current, next, seen)) {
+        this.#applied.add(print);
+        return viewOf(next, keys, scripts);
+      }
+    }
+    throw new AppError(
+      'store_unavailable',
+      'The configuration could not be registered: other daemons keep changing it.',
+    );
+  }
+
+  /** Whether a (pool, model) that is not configured any more has leases left. */
+  async #busyModels(registry: Registry): Promise<(target: Target) => boolean> {
+    const { redis, keys } = this.#options;
+    const counters = registry.models
+      .filter((entry) => entry.retired)
+      .map((entry) => keys.concurrency(entry));
+    if (counters.length === 0) return () => false;
+    const counts = await redis.mget(counters);
+    const busy = new Set(counters.filter((_, i) => Number(counts[i] ?? 0) > 0));
+    return (target) => busy.has(keys.concurrency(target));
+  }
+
+  async #configure(current: Registry, next: Registry, seen: SeenCell): Promise<boolean> {
+    const { redis, keys, scripts, recoveryMs, clock } = this.#options;
+    const numberOf = new Map(next.models.map((entry) => [keys.concurrency(entry), entry.number]));
+    const number = (target: Target): number => numberOf.get(keys.concurrency(target)) ?? 0;
+    const mixed = new Set(next.classes.filter((entry) => entry.mixed).map((entry) => entry.number));
+
+    const accounts = next.accounts.map((account) => {
+      const { pool, models, enabled, index, weight } = account;
+      const numbers =
+        enabled && mixed.has(account.class) ? models.map((model) => number({ pool, model })) : [];
+      const limit = account.maxConcurrency;
+      const facts = { inUse: enabled, class: account.class, index, limit, weight, models: numbers };
+      return [account.name, writeAccount(facts)] as const;
+    });
+    const targets = next.models
+      .filter((entry) => !entry.retired)
+      .map((entry) => {
+        const record = writeTarget({ model: entry.number, tiers: tiersOf(next, entry) });
+        return [`${entry.pool}\t${entry.model}`, record] as const;
+      });
+
+    const stays = new Set(next.models.map((entry) => keys.concurrency(entry)));
+    const lists = keyLists(next, keys);
+    const bound = bindKeys(scripts.configure, scriptKeys(keys), {
+      class: Array.from({ length: Math.max(current.classes.length, next.classes.length) }, (_, i) =>
+        keys.class(i),
+      ),
+      concurrency: lists.concurrency,
+      retired: current.models
+        .map((entry) => keys.concurrency(entry))
+        .filter((counter) => !stays.has(counter)),
+    });
+    const head = Buffer.alloc(32);
+    head.writeDoubleLE(current.generation, 0);
+    head.writeDoubleLE(seen.incarnation, 8);
+    head.writeDoubleLE(recoveryMs, 16);
+    head.writeDoubleLE(clock?.() ?? -1, 24);
+    const reply = (await runScript(redis, scripts.configure, bound, [
+      head,
+      seen.server,
+      JSON.stringify(next),
+      packed(accounts),
+      packed(targets),
+    ])) as [Buffer, number];
+    return reply[0].toString() === 'configured';
+  }
+}

@@ -1,0 +1,44 @@
+// What callers of the scheduler give and get. The verbs themselves are in scheduler.ts.
+import type { DenialReason, Outcome, Target } from '../core/domain.ts';
+import type { Lease } from './lease.ts';
+
+export interface AcquireRequest {
+  /** Ordered: a later target is used only where all earlier ones have nothing free. */
+  readonly targets: readonly Target[];
+  /** 1 to 128 printable ASCII characters, unique in its tenant; a nanoid by default. */
+  readonly requestId?: string;
+  readonly tenant?: string;
+  /**
+   * Who may ask again with the same id and get the same lease. By default this scheduler
+   * instance; the Scheduler API names the caller, so that a repeat may reach another daemon.
+   */
+  readonly holder?: string;
+  /** Life of the lease in ms; the configured `leaseMs` by default. */
+  readonly leaseMs?: number;
+  /**
+   * `automatic` (default): this scheduler renews the lease until it is released.
+   * `by-holder`: the holder renews it by `Scheduler.renew`; nothing is remembered here.
+   */
+  readonly renewal?: 'automatic' | 'by-holder';
+  /** Gives the attempt up; a slot that was granted meanwhile is given back. */
+  readonly signal?: AbortSignal;
+}
+
+export type AcquireResult =
+  | { readonly kind: 'granted'; readonly lease: Lease }
+  | { readonly kind: 'denied'; readonly reason: DenialReason; readonly retryAfterMs: number };
+
+/** Names one held lease from outside the process that acquired it. */
+export interface LeaseRef {
+  readonly tenant?: string;
+  readonly requestId: string;
+  readonly fence: number;
+}
+
+export type RenewResult =
+  { readonly kind: 'renewed'; readonly expiresAtMs: number } | { readonly kind: 'lost' };
+
+export interface ReleaseReport {
+  /** `success` by default. */
+  readonly outcome?: Outcome;
+}
