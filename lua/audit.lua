@@ -1,6 +1,7 @@
 --- Compares what the counters and the index say with what the leases say, in one atomic look.
 --- Writes nothing. Looks at no more than `most` leases: beyond that it says how many there are.
 ---
+--- @entry audit
 --- @key cell HASH see lib/cell.lua
 --- @key requests HASH "tenant/id" -> lease record (lib/records.lua)
 --- @key expiries ZSET ids by line -> cell time to look at them
@@ -51,9 +52,9 @@ each(key_requests, function(id, raw)
     return compare('undecodable', id, 0, 1)
   end
   count = count + 1
-  by_account[lease.account] = (by_account[lease.account] or 0) + 1
-  by_model[lease.model] = (by_model[lease.model] or 0) + 1
-  compare('unreaped', id, 0, lease.expires_at < unreaped_before and 1 or 0)
+  by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
+  by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
+  compare('unreaped', id, 0, lease[LEASE.expires_at] < unreaped_before and 1 or 0)
 end)
 
 each(key_inflight, function(name, found)
@@ -69,18 +70,18 @@ for i = 0, concurrency_count - 1 do
 end
 
 each(key_accounts, function(name, raw)
-  local flags, class, _, limit, capacity = records.read_account(raw)
-  if not flags then
+  local in_flight = tonumber(redis.call('HGET', key_inflight, name) or 0)
+  local account = records.read_account(name, raw)
+  if not account then
     return compare('undecodable', name, 0, 1)
   end
-  local in_flight = tonumber(redis.call('HGET', key_inflight, name) or 0)
-  compare('above_limit', name, 0, math.max(0, in_flight - limit))
+  account[ACCOUNT.in_flight] = in_flight
+  local class, in_index = account[ACCOUNT.class], records.has_room(account)
+  compare('above_limit', name, 0, math.max(0, in_flight - account[ACCOUNT.limit]))
   local score = class < class_count and redis.call('ZSCORE', key_class(class), name)
-  local in_index = flags % 2 == 1 and in_flight < limit
   compare('index', name, in_index and 1 or 0, score and 1 or 0)
   if score and in_index then
-    local ratio = math.floor((in_flight + 1) * LOAD.scale / capacity)
-    compare('load', name, ratio, math.floor(tonumber(score) / LOAD.touches))
+    compare('load', name, records.load_ratio(account), math.floor(tonumber(score) / LOAD.touches))
   end
 end)
 compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)

@@ -3,6 +3,7 @@
 --- Leases and counts stay: a lowered limit drains, a removed account goes when its last lease ends.
 --- A cell that does not exist yet begins here.
 ---
+--- @entry configure
 --- @key cell HASH see lib/cell.lua
 --- @key requests HASH "tenant/id" -> lease record
 --- @key finished HASH "tenant/id" -> how it ended, the younger generation
@@ -20,6 +21,7 @@
 --- @key retired[] STRING counters that are not declared any more
 --- @arg head packed generation to replace, incarnation at least, recovery ms, clock (negative: the server's)
 --- @arg server string run id of the Redis server, or empty
+--- @arg name string names this registry and no other, ever
 --- @arg registry string JSON, its generation one above the one to replace
 --- @arg accounts packed a name and a record in turn, each behind its length in two bytes
 --- @arg targets packed the same
@@ -81,11 +83,11 @@ end
 local function place(name, raw)
   redis.call('HSET', key_accounts, name, raw)
   redis.call('HSETNX', key_inflight, name, 0)
-  local flags, class, _, limit, capacity = records.read_account(raw)
-  local in_flight = tonumber(redis.call('HGET', key_inflight, name))
-  if flags % 2 == 1 and in_flight < limit then
-    local ratio = math.floor((in_flight + 1) * LOAD.scale / capacity)
-    redis.call('ZADD', key_class(class), ratio * LOAD.touches, name)
+  local account = records.read_account(name, raw)
+  account[ACCOUNT.in_flight] = tonumber(redis.call('HGET', key_inflight, name))
+  if records.has_room(account) then
+    redis.call('ZADD', key_class(account[ACCOUNT.class]),
+      records.load_ratio(account) * LOAD.touches, name)
   end
 end
 
@@ -118,5 +120,5 @@ for i = 0, retired_count - 1 do
   redis.call('DEL', key_retired(i))
 end
 redis.call('SET', key_registry, arg_registry)
-redis.call('HSET', key_cell, 'generation', generation + 1, 'touches', 0)
+redis.call('HSET', key_cell, 'generation', generation + 1, 'registry', arg_name, 'touches', 0)
 return { 'configured', generation + 1 }

@@ -5,6 +5,8 @@
 --- Order: renew, register, release, cancel, check; then reaping; then acquires, and whatever
 --- arrived behind an acquire of the same id.
 ---
+--- @entry tick
+--- @entry tick_oom allow-oom
 --- @key cell HASH field -> generation, incarnation, sequence, now, and more (lib/cell.lua)
 --- @key requests HASH "tenant/id" -> lease record (lib/records.lua)
 --- @key finished HASH "tenant/id" -> how it ended (END), the younger generation
@@ -14,7 +16,7 @@
 --- @key inflight HASH account -> leases in flight
 --- @key targets HASH "pool TAB model" -> target record (lib/records.lua)
 --- @key daemons ZSET daemon -> cell time of its last tick
---- @key replies HASH "daemon:slot" -> one of its last replies
+--- @key replies HASH "daemon:track" -> its last batch on that track and the reply
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
 --- @key class[] ZSET account -> load ratio x LOAD.touches + last touch
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
@@ -27,9 +29,12 @@
 --- @arg id[] string "tenant/id" of each operation
 --- @reply ok now incarnation sequence more reaped overage set_aside answers
 --- @reply stale generation
+--- @reply outdated
 --- @reply unconfigured
 --- @include lib/records.lua
 --- @include lib/head.lua
+--- @include lib/decimals.lua
+--- @include lib/replies.lua
 --- @include lib/cell.lua
 --- @include lib/operations.lua
 --- @include lib/requests.lua
@@ -47,11 +52,17 @@
 --- @include scheduler/acquire.lua
 --- @include lib/commit.lua
 
-local early_reply = cell.open()
+head.begin()
+local early_reply = replies.kept() or cell.begin()
 if early_reply then
   return early_reply
 end
 
+requests.begin()
+accounts.begin()
+classes.begin()
+rules.begin()
+expiry.begin()
 operations.load()
 operations.run_early()
 expiry.reap()

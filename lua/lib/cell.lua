@@ -1,19 +1,18 @@
 -- The cell itself: its clock, its generation of configuration, its incarnation and sequence.
 -- Recovery guard: a store that is behind what a daemon has seen, or is another server, has lost
 -- writes. A new incarnation begins; holders register their leases before anything is granted.
-local NUMBERS = { 'generation', 'incarnation', 'sequence', 'now', 'grants', 'touches',
-  'recover_until', 'keep_until', 'rotate_at' }
-cell.overage = 0
 
 local function read()
-  local values = redis.call('HMGET', key_cell, 'server', unpack(NUMBERS))
-  if not values[2] then
+  local values = redis.call('HMGET', key_cell, 'generation', 'incarnation', 'sequence', 'now',
+    'grants', 'touches', 'recover_until', 'keep_until', 'rotate_at', 'server', 'registry')
+  if not values[1] then
     return false
   end
-  cell.server = values[1]
-  for i = 1, #NUMBERS do
-    cell[NUMBERS[i]] = tonumber(values[i + 1])
-  end
+  cell.generation, cell.incarnation, cell.sequence = tonumber(values[1]), tonumber(values[2]), tonumber(values[3])
+  cell.now, cell.grants, cell.touches = tonumber(values[4]), tonumber(values[5]), tonumber(values[6])
+  cell.recover_until, cell.keep_until = tonumber(values[7]), tonumber(values[8])
+  cell.rotate_at, cell.server, cell.registry = tonumber(values[9]), values[10], values[11]
+  cell.overage, cell.settings_changed = 0, false
   return true
 end
 
@@ -27,7 +26,7 @@ local function tell_time()
   cell.now = math.max(cell.now, clock)
   -- Nobody ticked, or the clock jumped: holders had no chance to renew, so nothing is reaped yet.
   if gap > head.gap_ms then
-    cell.keep_until = cell.now + head.recovery_ms
+    cell.keep_until, cell.settings_changed = cell.now + head.recovery_ms, true
   end
 end
 
@@ -44,19 +43,12 @@ local function begin_incarnation()
   cell.sequence, cell.grants = 0, 0
   cell.recover_until = cell.now + head.recovery_ms
   cell.keep_until = cell.recover_until
-  if arg_server ~= '' then
-    cell.server = arg_server
-  end
+  cell.server = arg_server ~= '' and arg_server or cell.server
+  cell.settings_changed = true
 end
 
 --- Reads the cell; returns a reply where the batch must not be executed.
-function cell.open()
-  if head.resent == 1 then
-    local kept = redis.call('HGET', key_replies, arg_daemon .. ':' .. head.batch % REPLIES.kept)
-    if kept and struct.unpack('<d', kept) == head.batch then
-      return cmsgpack.unpack(string.sub(kept, 9))
-    end
-  end
+function cell.begin()
   if not read() then
     return { 'unconfigured' }
   end
@@ -68,6 +60,7 @@ function cell.open()
     begin_incarnation()
   end
   cell.sequence = cell.sequence + 1
+  cell.touches = math.min(cell.touches + 1, LOAD.touches - 1)
 end
 
 --- A fence that rises with every grant of the cell; it contains the incarnation.
@@ -79,9 +72,16 @@ function cell.next_fence()
   return cell.incarnation * FENCE.per_incarnation + cell.grants
 end
 
+--- The finished ids grow old at `at`.
+function cell.rotate_next(at)
+  cell.rotate_at, cell.settings_changed = at, true
+end
+
 function cell.commit()
   redis.call('HSET', key_cell, 'incarnation', cell.incarnation, 'sequence', cell.sequence,
-    'now', cell.now, 'grants', cell.grants, 'touches', cell.touches,
-    'recover_until', cell.recover_until, 'keep_until', cell.keep_until,
-    'rotate_at', cell.rotate_at, 'server', cell.server)
+    'now', cell.now, 'grants', cell.grants, 'touches', cell.touches)
+  if cell.settings_changed then
+    redis.call('HSET', key_cell, 'recover_until', cell.recover_until, 'keep_until', cell.keep_until,
+      'rotate_at', cell.rotate_at, 'server', cell.server)
+  end
 end

@@ -1,5 +1,10 @@
--- A binary min-heap of (score, item). Entries are never moved when an item's score changes: the
--- reader drops a top entry whose score is not its item's any more.
+-- A binary min-heap of items by score, in two parallel arrays. Entries stay when an item's score
+-- changes: the reader drops a top entry whose score is not its item's any more.
+
+function heap.new()
+  return { scores = {}, items = {} }
+end
+
 function heap.push(h, score, item)
   local scores, items = h.scores, h.items
   local at = #scores + 1
@@ -24,11 +29,8 @@ function heap.pop(h)
     return
   end
   local at = 1
-  while true do
-    local child = at * 2
-    if child > size then
-      break
-    end
+  while 2 * at <= size do
+    local child = 2 * at
     if child < size and scores[child + 1] < scores[child] then
       child = child + 1
     end

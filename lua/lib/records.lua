@@ -1,31 +1,29 @@
--- The packed records, little-endian. New fields are appended; a reader keeps a tail that it does
--- not know. src/redis/records.ts reads the same layouts for inspection.
-local LEASE = '<BBI2I2I4I4dddddBc0Bc0Bc0'
-local LEASE_NUMBERS = '<BBI2I2I4I4ddddd'
-local LEASE_FIXED = 54 -- bytes before the account's length
-local EXPIRES_AT = 38 -- bytes before the expiry
+-- The packed records, little-endian, unpacked into arrays whose positions have names (LEASE,
+-- ACCOUNT). New fields are appended; a reader keeps a tail that it does not know.
+-- src/redis/records.ts reads and writes the same layouts.
+local LEASE_FORMAT = '<BBI2dddddI4I4BI2Bc0'
+local ACCOUNT_FORMAT = '<BBI2I4I4I4'
+local LEASE_FIXED = 55 -- bytes before the length of the account's name
+local EXPIRES_AT = 12 -- bytes before the expiry
 
---- schema, state, attempt, model, period, tokens, reserve, fence, granted at, expires at, claim,
---- then account, owner daemon and session, each behind its length.
-function records.pack_lease(lease)
-  local account, daemon, session = lease.account, lease.daemon, lease.session
-  return struct.pack(LEASE, 1, lease.state, lease.attempt, lease.model, lease.period,
-    lease.tokens, lease.reserve, lease.fence, lease.granted_at, lease.expires_at, lease.claim,
-    #account, account, #daemon, daemon, #session, session)
+--- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period, state,
+--- attempt, account, then the owner daemon and the session; the texts behind their lengths.
+function records.new_lease(op, model, fence, now, account, daemon)
+  local flags, claim, expires_at = op[OP.flags], op[OP.claim], now + op[OP.lease_ms]
+  local reserve, tokens = op[OP.reserve], op[OP.tokens]
+  local raw = struct.pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, expires_at, claim, now,
+    reserve, tokens, 0, STATE.leased, 1, #account, account, #daemon, daemon, 0)
+  return { raw, 1, flags, model, fence, expires_at, claim, now, reserve, tokens, 0, STATE.leased, 1,
+    account }
 end
 
---- The fields that decisions need, or nil for a record that cannot be decoded.
+--- A lease (LEASE), or false for a record that cannot be decoded.
 function records.read_lease(raw)
   local named = string.byte(raw, LEASE_FIXED + 1)
   if not named or #raw < LEASE_FIXED + 1 + named or string.byte(raw, 1) ~= 1 then
-    return nil
+    return false
   end
-  local _, state, attempt, model, period, tokens, reserve, fence, granted_at, expires_at, claim =
-    struct.unpack(LEASE_NUMBERS, raw)
-  return { raw = raw, state = state, attempt = attempt, model = model, period = period,
-    tokens = tokens, reserve = reserve, fence = fence, granted_at = granted_at,
-    expires_at = expires_at, claim = claim,
-    account = string.sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named) }
+  return { raw, struct.unpack(LEASE_FORMAT, raw) }
 end
 
 --- The same record, living longer; everything else stays to the byte.
@@ -36,16 +34,26 @@ end
 
 --- schema, flags (1: in use), class, index, limit, capacity = limit x weight; behind them, for
 --- an account of a `mixed` class alone, the numbers of the models that it serves.
-function records.read_account(raw)
+--- An account (ACCOUNT), or false where there is none that can be decoded.
+function records.read_account(name, raw)
   if not raw or #raw < 16 or string.byte(raw, 1) ~= 1 then
-    return nil
+    return false
   end
-  local _, flags, class, index, limit, capacity = struct.unpack('<BBI2I4I4I4', raw)
-  return flags, class, index, limit, capacity
+  return { name, raw, 0, 0, false, 0, struct.unpack(ACCOUNT_FORMAT, raw) }
+end
+
+--- (in-flight + 1) / (limit x weight), as an integer.
+function records.load_ratio(account)
+  return math.floor((account[ACCOUNT.in_flight] + 1) * LOAD.scale / account[ACCOUNT.capacity])
+end
+
+function records.has_room(account)
+  return account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and account[ACCOUNT.flags] % 2 == 1
 end
 
 --- Whether an account of a `mixed` class serves the model.
-function records.serves(raw, model)
+function records.serves(account, model)
+  local raw = account[ACCOUNT.raw]
   for at = 17, #raw - 1, 2 do
     if struct.unpack('<I2', raw, at) == model then
       return true
@@ -54,17 +62,16 @@ function records.serves(raw, model)
   return false
 end
 
---- model number, then a tier after the other: how many classes, their numbers.
+--- model number, then tier by tier how many classes it has and their numbers.
 function records.read_target(raw)
-  local target = { model = struct.unpack('<I2', raw), tiers = {} }
-  local at = 3
+  local model, at, tiers = struct.unpack('<I2', raw), 3, {}
   while at <= #raw do
     local tier = {}
     for i = 1, string.byte(raw, at) do
       tier[i] = struct.unpack('<I2', raw, at + 2 * i - 1)
     end
-    target.tiers[#target.tiers + 1] = tier
+    tiers[#tiers + 1] = tier
     at = at + 1 + 2 * #tier
   end
-  return target
+  return { model = model, tiers = tiers }
 end

@@ -1,16 +1,20 @@
--- The view of requests: what the store says of an id, under what this batch has changed.
-local leases_of = {} -- id -> lease, or false where nothing is held
-local ended = {} -- id -> how it ended (END), or false
-local puts, drops, ends, asides = {}, {}, {}, {}
+-- The view of requests: what the store says of the ids that this batch names (by the number of
+-- their first operation, their slot), under what the batch has changed.
+local held -- slot -> lease, or false; nil for an id that was made just now
+local ended -- id -> how it ended (END), as far as it is known
+local puts, drops, ends, asides
 
---- One that cannot be decoded is set aside: nobody frees its slot, the audit names it.
+function requests.begin()
+  held, ended, puts, drops, ends, asides = {}, {}, {}, {}, {}, {}
+end
+
+--- A record that cannot be decoded is set aside: nobody frees its slot, the audit names it.
 local function learn(id, raw)
-  local lease = raw and records.read_lease(raw) or false
+  local lease = raw and records.read_lease(raw)
   if raw and not lease then
-    asides[id] = raw
-    drops[id] = true
+    asides[#asides + 1], asides[#asides + 2] = id, raw
+    drops[#drops + 1] = id
   end
-  leases_of[id] = lease
   return lease
 end
 
@@ -18,42 +22,55 @@ local function learn_ends(ids)
   local younger = redis.call('HMGET', key_finished, unpack(ids))
   local older = redis.call('HMGET', key_finished_before, unpack(ids))
   for i = 1, #ids do
-    ended[ids[i]] = younger[i] or older[i]
-  end
-end
-
---- Reads what is held under `ids` and returns the accounts of it; remembers how the `acquired`
---- ones ended.
-function requests.load(ids, acquired)
-  local raws = redis.call('HMGET', key_requests, unpack(ids))
-  local accounts = {}
-  for i = 1, #ids do
-    local lease = leases_of[ids[i]]
-    if lease == nil then
-      lease = learn(ids[i], raws[i])
-      if lease then
-        accounts[#accounts + 1] = lease.account
-      end
+    local how = younger[i] or older[i]
+    if how then
+      ended[ids[i]] = how
     end
   end
-  if acquired and #acquired > 0 then
+end
+
+--- Reads the records of `ids`, and how `acquired` ones ended; the accounts of the leases as well.
+function requests.load(ids, acquired)
+  if #ids == 0 then
+    return
+  end
+  local raws, names = redis.call('HMGET', key_requests, unpack(ids)), {}
+  for i = 1, #ids do
+    local lease = learn(ids[i], raws[i])
+    held[operations.slot(ids[i])] = lease
+    if lease then
+      names[#names + 1] = lease[LEASE.account]
+    end
+  end
+  if #acquired > 0 then
     learn_ends(acquired)
   end
-  return accounts
+  accounts.load(names)
 end
 
---- The lease that is held under an id, or false.
-function requests.get(id)
-  local lease = leases_of[id]
-  if lease == nil then
-    lease = learn(id, redis.call('HGET', key_requests, id))
+--- The lease that an operation's id holds, or false.
+function requests.get(op)
+  return held[op[OP.slot]] or false
+end
+
+--- The lease of an id that another structure names: `raw` is its stored record.
+function requests.look_up(id, raw)
+  local slot = operations.slot(id)
+  if slot then
+    return held[slot] or false
   end
-  return lease
+  return not ended[id] and learn(id, raw)
 end
 
---- How a request that holds nothing any more ended: END, or false.
-function requests.ended(id)
-  if ended[id] == nil then
+--- How an acquired id ended before, or nil.
+function requests.ended(op)
+  return ended[op[OP.id]]
+end
+
+--- The same for the id of any operation: reads the store where it must.
+function requests.find_ended(op)
+  local id = op[OP.id]
+  if not ended[id] then
     learn_ends({ id })
   end
   return ended[id]
@@ -61,35 +78,50 @@ end
 
 --- `lease` is held under `id`.
 function requests.put(id, lease)
-  leases_of[id], puts[id], drops[id] = lease, lease.raw, nil
-end
-
---- Nothing is held under `id` any more; how that came is remembered for a while.
-function requests.finish(id, how)
-  if leases_of[id] then
-    leases_of[id], puts[id], drops[id] = false, nil, true
+  local slot = operations.slot(id)
+  if slot then
+    held[slot] = lease
   end
-  ended[id], ends[id] = how, how
+  puts[#puts + 1] = id
+  puts[#puts + 1] = lease[LEASE.raw]
 end
 
---- Returns how many records were set aside and how many requests ended.
+--- Nothing is held under `id` any more.
+function requests.drop(id)
+  local slot = operations.slot(id)
+  if slot then
+    held[slot] = false
+  end
+  drops[#drops + 1] = id
+end
+
+--- How the request ended is remembered for a while.
+function requests.remember(id, how)
+  ends[#ends + 1] = id
+  ends[#ends + 1] = how
+  ended[id] = how
+end
+
+--- The younger generation grows old by time or by number; the older one is forgotten.
+local function rotate_finished()
+  if cell.now < cell.rotate_at and redis.call('HLEN', key_finished) < head.remember_max then
+    return
+  end
+  redis.call('UNLINK', key_finished_before)
+  redis.call('RENAME', key_finished, key_finished_before)
+  redis.call('HSET', key_finished, SENTINEL.name, 0)
+  cell.rotate_next(cell.now + head.remember_ms)
+end
+
+--- Returns how many records were set aside. An id that was put and dropped in one batch ends
+--- dropped: nothing begins again under an id that has ended.
 function requests.commit()
-  local put, drop, finished, aside = {}, {}, {}, {}
-  for id, raw in pairs(puts) do
-    put[#put + 1], put[#put + 2] = id, raw
+  commit.write('HSET', key_requests, puts)
+  commit.write('HDEL', key_requests, drops)
+  commit.write('HSET', key_set_aside, asides)
+  if #ends > 0 then
+    redis.call('HSET', key_finished, unpack(ends))
+    rotate_finished()
   end
-  for id in pairs(drops) do
-    drop[#drop + 1] = id
-  end
-  for id, how in pairs(ends) do
-    finished[#finished + 1], finished[#finished + 2] = id, how
-  end
-  for id, raw in pairs(asides) do
-    aside[#aside + 1], aside[#aside + 2] = id, raw
-  end
-  commit.write('HSET', key_requests, put)
-  commit.write('HDEL', key_requests, drop)
-  commit.write('HSET', key_finished, finished)
-  commit.write('HSET', key_set_aside, aside)
-  return #aside / 2, #finished / 2
+  return #asides / 2
 end

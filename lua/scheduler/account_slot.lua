@@ -1,15 +1,11 @@
--- Rule: an account's leases never exceed its limit. Choosing an account has looked at its room
--- already (classes.lua), so there is nothing left to refuse.
+-- Rule: an account's leases never exceed its limit. The choice has looked at the account's room
+-- already, so there is nothing left to refuse.
 
-function account_slot.charge(lease)
-  local account = accounts.get(lease.account)
-  if account then
-    accounts.count(account, 1)
-  end
+function account_slot.charge(_, account)
+  accounts.count(account, 1)
 end
 
-function account_slot.settle(lease)
-  local account = accounts.get(lease.account)
+function account_slot.settle(_, account)
   if account then
     accounts.count(account, -1)
   end

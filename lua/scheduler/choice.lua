@@ -1,16 +1,15 @@
 -- Which account serves a demand: the first target that has room, in it the first tier, in it the
 -- class whose head is least loaded. At most 16 heads are compared; never a loop over accounts.
 local demands -- demand -> its targets, each with the model's number and its tiers, or false
+local touches -- untouched account -> when the store says that it was touched
 
 --- Reads what the registry says of every target that the batch names.
 local function read_demands()
   local names, owners = {}, {}
-  demands = {}
   for line in string.gmatch(arg_demands, '[^\n]+') do
     demands[#demands + 1] = {}
     for name in string.gmatch(line, '[^\t]+\t[^\t]+') do
-      names[#names + 1] = name
-      owners[#owners + 1] = #demands
+      names[#names + 1], owners[#owners + 1] = name, #demands
     end
   end
   if #names == 0 then
@@ -23,23 +22,24 @@ local function read_demands()
   end
 end
 
-local function want(wanted, targets)
-  local tier = targets and targets[1] and targets[1].tiers[1]
-  for _, class in ipairs(tier or {}) do
-    if class < CLASS.mixed then
-      wanted[class] = (wanted[class] or 0) + 1
-    end
-  end
-end
-
---- Opens the classes that the acquires of this batch look at first; returns their heads.
+--- Opens the classes that the acquires of this batch look at first.
 function choice.load(demanded)
+  demands, touches = {}, {}
+  if #demanded == 0 then
+    return
+  end
   read_demands()
   local wanted = {}
   for i = 1, #demanded do
-    want(wanted, demands[demanded[i]])
+    local targets = demands[demanded[i]]
+    local tier = targets and targets[1] and targets[1].tiers[1]
+    for c = 1, tier and #tier or 0 do
+      if tier[c] < CLASS.mixed then
+        wanted[tier[c]] = (wanted[tier[c]] or 0) + 1
+      end
+    end
   end
-  return classes.prefetch(wanted)
+  classes.prefetch(wanted)
 end
 
 --- The targets of a demand by its number (1, 2, …), or nil.
@@ -47,25 +47,35 @@ function choice.targets(demand)
   return demands[demand]
 end
 
-local function better(a, b)
-  if a.ratio ~= b.ratio then
-    return a.ratio < b.ratio
+local function stored_touch(account)
+  local touch = touches[account]
+  if not touch then
+    local score = redis.call('ZSCORE', key_class(account[ACCOUNT.class]), account[ACCOUNT.name])
+    touch = score and tonumber(score) % LOAD.touches or 0
+    touches[account] = touch
   end
-  return classes.touch_of(a) < classes.touch_of(b)
+  return touch
 end
 
-local function head(class, model)
-  if class >= CLASS.mixed then
-    return classes.scan(class - CLASS.mixed, model)
+--- The less loaded one; of equals the one that was touched longer ago, untouched ones first.
+local function is_better(a, b)
+  if a[ACCOUNT.ratio] ~= b[ACCOUNT.ratio] then
+    return a[ACCOUNT.ratio] < b[ACCOUNT.ratio]
   end
-  return classes.head(class)
+  local touched_a, touched_b = a[ACCOUNT.touched], b[ACCOUNT.touched]
+  if touched_a and touched_b then
+    return touched_a < touched_b
+  end
+  return not touched_a and (touched_b or stored_touch(a) < stored_touch(b))
 end
 
 local function best_of(tier, model)
   local best
   for i = 1, #tier do
-    local account = head(tier[i], model)
-    if account and (not best or better(account, best)) then
+    local class = tier[i]
+    local account = class < CLASS.mixed and classes.head(class)
+      or class >= CLASS.mixed and classes.scan(class - CLASS.mixed, model)
+    if account and (not best or is_better(account, best)) then
       best = account
     end
   end
@@ -77,9 +87,10 @@ function choice.pick(targets)
   local reason = REASON.no_account_for_model
   for t = 1, #targets do
     local target = targets[t]
-    for _, tier in ipairs(target and target.tiers or {}) do
+    local tiers = target and target.tiers or {}
+    for i = 1, #tiers do
       reason = REASON.pool_full
-      local account = best_of(tier, target.model)
+      local account = best_of(tiers[i], target.model)
       if account then
         return account, t
       end

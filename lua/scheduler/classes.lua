@@ -1,65 +1,90 @@
 -- The view of classes: the accounts of one (pool, tier, set of models) in the order of their load.
--- The stored order is read a piece at a time; accounts that this batch has touched are compared
--- through a heap. Neither costs more where there are more accounts.
-local open = {} -- class number -> its view
+-- The stored order is read a piece at a time. Accounts that this batch has touched are compared
+-- through a heap, which is made only once one of them may be the better choice. Neither costs more
+-- where there are more accounts.
+local open -- class number -> its view
+
+function classes.begin()
+  open = {}
+end
+
+local function score_of(account)
+  return account[ACCOUNT.ratio] * FENCE.per_incarnation + account[ACCOUNT.touched]
+end
+
+--- The account has a new place in its class.
+function classes.moved(account)
+  local class = open[account[ACCOUNT.class]]
+  if not class then
+    return
+  end
+  local ratio = account[ACCOUNT.ratio]
+  if ratio < class.least_touched then
+    class.least_touched = ratio
+  end
+  if class.heap and records.has_room(account) then
+    heap.push(class.heap, score_of(account), account)
+  end
+end
 
 --- Opens the view of a class and returns the names at its head.
 local function open_class(number, wanted)
   local names = redis.call('ZRANGE', key_class(number), 0, wanted - 1)
   open[number] = { number = number, names = names, at = 1, step = wanted,
-    complete = #names < wanted, heap = { scores = {}, items = {} } }
+    complete = #names < wanted, least_touched = math.huge, heap = false }
   accounts.each_touched(classes.moved)
   return names
 end
 
---- Opens the classes that the acquires name; returns the accounts at their heads.
+--- Opens the classes that acquires ask for first and reads the accounts at their heads.
 function classes.prefetch(wanted)
-  local heads = {}
   for number, n in pairs(wanted) do
-    local names = open_class(number, math.max(n, LOAD.least_heads))
-    for i = 1, #names do
-      heads[#heads + 1] = names[i]
-    end
+    accounts.load(open_class(number, math.max(n, LOAD.least_heads)))
   end
-  return heads
 end
 
 local function read_on(class)
-  local from = #class.names
-  local names = redis.call('ZRANGE', key_class(class.number), from, from + class.step - 1)
-  for i = 1, #names do
-    class.names[from + i] = names[i]
+  local names, from = class.names, #class.names
+  local more = redis.call('ZRANGE', key_class(class.number), from, from + class.step - 1)
+  accounts.load(more)
+  for i = 1, #more do
+    names[from + i] = more[i]
   end
-  class.complete = #names < class.step
-  accounts.load(names, {})
+  class.complete = #more < class.step
 end
 
 local function untouched_head(class)
+  local names = class.names
   while true do
-    local name = class.names[class.at]
-    if not name then
-      if class.complete then
-        return nil
-      end
-      read_on(class)
-    else
+    local name = names[class.at]
+    if not name and class.complete then
+      return nil
+    end
+    if name then
       local account = accounts.get(name)
-      if account and not account.touched and accounts.has_room(account) then
+      if account and not account[ACCOUNT.touched] and records.has_room(account) then
         return account
       end
       class.at = class.at + 1
+    else
+      read_on(class)
     end
   end
 end
 
 local function touched_head(class)
+  if not class.heap then
+    class.heap = heap.new()
+    accounts.each_touched(function(account)
+      if account[ACCOUNT.class] == class.number and records.has_room(account) then
+        heap.push(class.heap, score_of(account), account)
+      end
+    end)
+  end
   local h = class.heap
   while true do
     local account = h.items[1]
-    if not account then
-      return nil
-    end
-    if account.score == h.scores[1] and accounts.has_room(account) then
+    if not account or (score_of(account) == h.scores[1] and records.has_room(account)) then
       return account
     end
     heap.pop(h)
@@ -71,42 +96,31 @@ end
 function classes.head(number)
   local class = open[number]
   if not class then
-    accounts.load(open_class(number, LOAD.least_heads), {})
+    accounts.load(open_class(number, LOAD.least_heads))
     class = open[number]
   end
-  local fresh, used = untouched_head(class), touched_head(class)
+  local fresh = untouched_head(class)
+  if fresh and fresh[ACCOUNT.ratio] <= class.least_touched then
+    return fresh
+  end
+  local used = touched_head(class)
   if fresh and used then
-    return fresh.ratio <= used.ratio and fresh or used
+    return fresh[ACCOUNT.ratio] <= used[ACCOUNT.ratio] and fresh or used
   end
   return fresh or used
 end
 
---- The first of a `mixed` class, within a bound, that serves the model.
+--- The least loaded of a `mixed` class that serves the model, within a bound.
 function classes.scan(number, model)
   local best
-  for _, name in ipairs(redis.call('ZRANGE', key_class(number), 0, LOAD.mixed_scan - 1)) do
-    local account = accounts.get(name)
-    if account and accounts.has_room(account) and records.serves(account.raw, model)
-      and (not best or account.ratio < best.ratio) then
+  local names = redis.call('ZRANGE', key_class(number), 0, LOAD.mixed_scan - 1)
+  accounts.load(names)
+  for i = 1, #names do
+    local account = accounts.get(names[i])
+    if account and records.has_room(account) and records.serves(account, model)
+      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]) then
       best = account
     end
   end
   return best
-end
-
---- The account has a new place in its class.
-function classes.moved(account)
-  local class = open[account.class]
-  if class and accounts.has_room(account) then
-    heap.push(class.heap, account.score, account)
-  end
-end
-
---- The touch of the account, which orders equals of different classes.
-function classes.touch_of(account)
-  if not account.touch then
-    local score = redis.call('ZSCORE', key_class(account.class), account.name)
-    account.touch = score and tonumber(score) % LOAD.touches or 0
-  end
-  return account.touched or account.touch
 end

@@ -1,10 +1,15 @@
 -- Expiry as a wheel: one entry names the leases that a tick granted with the same expiry. Neither
 -- a release nor a renewal touches it; when an entry comes due, a released id is not there any more
 -- and a renewed one is entered again at its new expiry.
-local watched = {} -- cell time -> ids
-local due = {}
-local expired = { outcome = OUTCOME.ignored, tokens = 0, reserve = 0, retry_after = 0 }
-expiry.reaped, expiry.more = 0, 0
+-- An entry: how many ids, its own name, the ids; all texts end with a zero byte.
+local watched -- cell time -> ids
+local due
+local expired = { '', 0, KIND.release, OUTCOME.ignored, 0, 0, 0, 0, 0, 0, 0 } -- an OP
+
+function expiry.begin()
+  watched, due = {}, {}
+  expiry.reaped, expiry.more = 0, 0
+end
 
 --- Look at `id` at the cell time `at`.
 function expiry.watch(id, at)
@@ -16,13 +21,13 @@ function expiry.watch(id, at)
   ids[#ids + 1] = id
 end
 
-local function look_at(id)
-  local lease = requests.get(id)
+local function look_at(id, raw)
+  local lease = requests.look_up(id, raw)
   if not lease then
     return
   end
-  if lease.expires_at > cell.now then
-    expiry.watch(id, lease.expires_at)
+  if lease[LEASE.expires_at] > cell.now then
+    expiry.watch(id, lease[LEASE.expires_at])
   elseif cell.now < cell.keep_until then
     expiry.watch(id, cell.keep_until)
   else
@@ -31,34 +36,28 @@ local function look_at(id)
   end
 end
 
-local function ids_of(entries)
-  local ids = {}
-  for i = 1, #entries do
-    local name, lines = string.match(entries[i], '^([^\n]*)(.*)$')
-    for id in string.gmatch(name and lines or '', '[^\n]+') do
-      ids[#ids + 1] = id
+--- Most ids of an entry were released long ago: their names are made only where one was not.
+local function look_into(entry)
+  local format = string.rep('s', string.byte(entry, 1) + 1)
+  local raws = redis.call('HMGET', key_requests, struct.unpack(format, entry, 2))
+  local ids
+  for i = 2, #raws - 1 do
+    if raws[i] then
+      ids = ids or { struct.unpack(format, entry, 2) }
+      look_at(ids[i], raws[i])
     end
   end
-  return ids
 end
 
 --- Looks at a bounded number of the entries that are due; `more` tells that others may be.
 function expiry.reap()
-  local entries = redis.call('ZRANGEBYSCORE', key_expiries, '-inf', cell.now, 'LIMIT', #due, EXPIRY.entries)
-  expiry.more = #entries == EXPIRY.entries and 1 or 0
-  if #entries == 0 then
-    return
-  end
+  local entries =
+    redis.call('ZRANGEBYSCORE', key_expiries, '-inf', cell.now, 'LIMIT', #due, EXPIRY.entries)
   for i = 1, #entries do
     due[#due + 1] = entries[i]
+    look_into(entries[i])
   end
-  local ids = ids_of(entries)
-  if #ids > 0 then
-    accounts.load(requests.load(ids, {}), {})
-  end
-  for i = 1, #ids do
-    look_at(ids[i])
-  end
+  expiry.more = #entries == EXPIRY.entries and 1 or 0
 end
 
 operations.handlers[KIND.reap] = function()
@@ -66,13 +65,17 @@ operations.handlers[KIND.reap] = function()
   operations.answer(TAG.reaped, 0, 0, 0, 0, expiry.reaped)
 end
 
+local function entry_of(name, ids, from, to)
+  local format = string.rep('s', to - from + 2)
+  return string.char(to - from + 1) .. struct.pack(format, name, unpack(ids, from, to))
+end
+
 function expiry.commit()
   local entries, name = {}, cell.incarnation .. ':' .. cell.sequence .. ':'
   for at, ids in pairs(watched) do
     for from = 1, #ids, EXPIRY.ids do
       local to = math.min(from + EXPIRY.ids - 1, #ids)
-      entries[#entries + 1] = at
-      entries[#entries + 1] = name .. #entries .. '\n' .. table.concat(ids, '\n', from, to)
+      entries[#entries + 1], entries[#entries + 2] = at, entry_of(name .. #entries, ids, from, to)
     end
   end
   commit.write('ZREM', key_expiries, due)

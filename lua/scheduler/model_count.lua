@@ -1,13 +1,19 @@
 -- Rule: in-flight requests per (pool, model) are counted for whoever reads `concurrency:*`.
 -- It refuses nothing.
-local delta = {} -- model number -> change by this batch
+local delta -- model number -> change by this batch
+
+function model_count.begin()
+  delta = {}
+end
 
 function model_count.charge(lease)
-  delta[lease.model] = (delta[lease.model] or 0) + 1
+  local model = lease[LEASE.model]
+  delta[model] = (delta[model] or 0) + 1
 end
 
 function model_count.settle(lease)
-  delta[lease.model] = (delta[lease.model] or 0) - 1
+  local model = lease[LEASE.model]
+  delta[model] = (delta[model] or 0) - 1
 end
 
 function model_count.commit()

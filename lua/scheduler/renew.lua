@@ -1,15 +1,18 @@
 -- renew: a held lease lives on. register: a holder brings back a lease that the store has lost.
 
-local function extend(op, lease)
-  operations.answer(TAG.renewed, 0, 0, 0, op.fence, leases.extend(op.id, lease, op.lease_ms))
+local function extend_own(op)
+  local lease = requests.get(op)
+  if not lease or lease[LEASE.fence] ~= op[OP.fence] then
+    return false
+  end
+  operations.answer(TAG.renewed, 0, 0, 0, op[OP.fence], leases.extend(op, lease))
+  return true
 end
 
 operations.handlers[KIND.renew] = function(op)
-  local lease = requests.get(op.id)
-  if lease and lease.fence == op.fence then
-    return extend(op, lease)
+  if not extend_own(op) then
+    operations.say(TAG.lost)
   end
-  operations.answer(TAG.lost)
 end
 
 --- The account and the target of a line of `holdings`, as far as the registry knows them.
@@ -25,21 +28,26 @@ local function holding(number)
   end
 end
 
---- Over the limit if need be (overage). Never for a fence of this incarnation: that lease was
---- reaped or released here, so its slot may be somebody else's.
+--- Whether the store may have lost the lease. Not so for a fence of this incarnation, or for an id
+--- that has ended: the slot may be somebody else's by now.
+local function may_be_lost(op)
+  return op[OP.fence] < cell.incarnation * FENCE.per_incarnation
+    and not requests.get(op) and operations.is_id(op[OP.id]) and not requests.find_ended(op)
+end
+
+--- Over the limit if need be (overage).
 operations.handlers[KIND.register] = function(op)
-  local lease = requests.get(op.id)
-  if lease and lease.fence == op.fence then
-    return extend(op, lease)
+  if extend_own(op) then
+    return
   end
-  local account, target = holding(op.demand)
-  local is_older = op.fence < cell.incarnation * FENCE.per_incarnation
-  if lease or not account or not target or not is_older or not operations.is_id(op.id) then
-    return operations.answer(TAG.lost)
+  local account, target = holding(op[OP.demand])
+  if not account or not target or not may_be_lost(op) then
+    return operations.say(TAG.lost)
   end
-  if account.in_flight >= account.limit then
+  if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1
   end
-  lease = leases.begin(op, account, target, op.fence)
-  operations.answer(TAG.renewed, 0, target.model, account.index, op.fence, lease.expires_at)
+  local lease = leases.begin(op, account, target, op[OP.fence])
+  operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], op[OP.fence],
+    lease[LEASE.expires_at])
 end

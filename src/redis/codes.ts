@@ -30,6 +30,7 @@ export const CODES = {
     duplicate_request: 3,
     unknown_demand: 4,
     invalid_lease: 5,
+    out_of_memory: 6,
   },
   OUTCOME: {
     success: 1,
@@ -39,6 +40,55 @@ export const CODES = {
     unusable: 5,
     ignored: 6,
   },
+  /**
+   * Records are Lua arrays, unpacked in one call; these are their positions. They are what makes
+   * `lease[LEASE.fence]` cost an array access.
+   */
+  OP: {
+    id: 1,
+    slot: 2,
+    kind: 3,
+    flags: 4,
+    demand: 5,
+    lease_ms: 6,
+    fence: 7,
+    claim: 8,
+    tokens: 9,
+    retry_after: 10,
+    reserve: 11,
+  },
+  LEASE: {
+    raw: 1,
+    schema: 2,
+    flags: 3,
+    model: 4,
+    fence: 5,
+    expires_at: 6,
+    claim: 7,
+    granted_at: 8,
+    reserve: 9,
+    tokens: 10,
+    period: 11,
+    state: 12,
+    attempt: 13,
+    account: 14,
+  },
+  ACCOUNT: {
+    name: 1,
+    raw: 2,
+    in_flight: 3,
+    ratio: 4,
+    touched: 5,
+    turn: 6,
+    schema: 7,
+    flags: 8,
+    class: 9,
+    index: 10,
+    limit: 11,
+    capacity: 12,
+  },
+  /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
+  ACQUIRE: { fresh: 1 },
   /** State of a request's record. */
   STATE: { leased: 1 },
   /** How a request that holds nothing any more ended; kept as text in `finished`. */
@@ -51,11 +101,14 @@ export const CODES = {
    * Score of an account in its class: load ratio × touches + last touch. The ratio reaches
    * `scale`, so scores stay below 2^53; touches last for years at 10,000 grants a second.
    */
-  LOAD: { scale: 10_000, touches: 9e11, least_heads: 4, mixed_scan: 64 },
+  LOAD: { scale: 9000, touches: 1e12, least_heads: 4, mixed_scan: 64 },
   /** Class numbers from here on are scanned instead of read at their head. */
   CLASS: { mixed: 32_768 },
   EXPIRY: { entries: 4, ids: 64 },
-  REPLIES: { kept: 8, forget_ms: 60_000, forget_most: 4 },
+  REPLIES: { tracks: 64, forget_ms: 60_000, forget_most: 2 },
+  /** What scripts keep in memory between calls, at most. */
+  MEMORY: { cells: 256 },
+  DECIMALS: { most: 9000 },
   /** A reply's words must fit Lua's stack. */
   AUDIT: { words: 4000 },
   SENTINEL: { name: "'_'" },

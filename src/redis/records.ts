@@ -4,10 +4,11 @@ import { CODES } from './codes.ts';
 
 const SCHEMA = 1;
 const IN_USE = 1;
-const LEASE_FIXED = 54;
+const LEASE_FIXED = 55;
 
 /** A lease as the store keeps it. Times are cell time in ms. */
 export interface LeaseRecord {
+  readonly flags: number;
   readonly state: number;
   readonly attempt: number;
   /** Number of the (pool, model) in the registry. */
@@ -35,14 +36,15 @@ export function readLease(raw: Buffer): LeaseRecord | undefined {
   }
   const [account = '', daemon = '', session = ''] = texts;
   return {
-    state: raw.readUInt8(1),
-    attempt: raw.readUInt16LE(2),
-    model: raw.readUInt16LE(4),
-    tokens: raw.readUInt32LE(10),
-    reserveMicro: raw.readDoubleLE(14),
-    fence: raw.readDoubleLE(22),
-    grantedAtMs: raw.readDoubleLE(30),
-    expiresAtMs: raw.readDoubleLE(38),
+    flags: raw.readUInt8(1),
+    model: raw.readUInt16LE(2),
+    fence: raw.readDoubleLE(4),
+    expiresAtMs: raw.readDoubleLE(12),
+    grantedAtMs: raw.readDoubleLE(28),
+    reserveMicro: raw.readDoubleLE(36),
+    tokens: raw.readUInt32LE(44),
+    state: raw.readUInt8(52),
+    attempt: raw.readUInt16LE(53),
     account,
     daemon,
     session,

@@ -1,6 +1,9 @@
-// Assembles Lua scripts from lua/ and runs them by name. A script's header is its declaration:
-// keys, arguments, includes. Nothing in Lua says KEYS[3]; the assembly declares `key_requests`,
-// `arg_head`, and for lists `key_class(0)`, `arg_id(1)`.
+// Assembles Lua scripts from lua/ into Redis function libraries and calls their entries. A script's
+// header is its declaration: entries, keys, arguments, includes. Nothing in Lua says KEYS[3]; the
+// assembly declares `key_requests`, `arg_head`, and for lists `key_class(0)`, `arg_id(1)`.
+//
+// A library's name contains the hash of its text, so two versions of the daemon can work on one
+// Redis, each with its own.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
@@ -11,6 +14,7 @@ const LUA_DIRECTORY = new URL('../../lua/', import.meta.url);
 
 /** What a script's header declares. Lists come last and are marked by `[]`. */
 export interface ScriptHeader {
+  readonly entries: readonly { readonly name: string; readonly flags: readonly string[] }[];
   readonly keys: readonly string[];
   readonly keyLists: readonly string[];
   readonly args: readonly string[];
@@ -20,20 +24,11 @@ export interface ScriptHeader {
 
 export interface AssembledScript {
   readonly name: string;
+  readonly library: string;
   readonly source: string;
-  readonly sha: string;
   readonly header: ScriptHeader;
   /** Line n of the source (from 1) → "file:line", to make error messages readable. */
   readonly origins: readonly string[];
-}
-
-export interface AssemblyOptions {
-  /** Rule files put in at `--- @rules`, in this order. */
-  readonly rules?: readonly string[];
-  /** Included files that this variant leaves out. */
-  readonly without?: readonly string[];
-  /** Flags of the `#!lua` line. */
-  readonly flags?: string;
 }
 
 function readLua(file: string): string {
@@ -49,7 +44,13 @@ export function readHeader(source: string): ScriptHeader {
     names.filter((name) => name.endsWith('[]')).map((name) => name.slice(0, -2));
   const keys = of('key');
   const args = of('arg');
+  const entries = [...source.matchAll(/^--- @entry (\S+)(.*)$/gm)].map(
+    ([, name = '', flags = '']) => {
+      return { name, flags: flags.split(' ').filter((flag) => flag !== '') };
+    },
+  );
   return {
+    entries,
     keys: single(keys),
     keyLists: lists(keys),
     args: single(args),
@@ -62,7 +63,7 @@ export function readHeader(source: string): ScriptHeader {
 
 /** Puts numbers in place of `TAG.granted`; an unknown name is a defect of the script. */
 function putCodes(line: string, where: string): string {
-  return line.replace(/\b([A-Z]{3,})\.([a-z_]+)\b/g, (_, table: string, name: string) => {
+  return line.replace(/\b([A-Z]{2,})\.([a-z_]+)\b/g, (_, table: string, name: string) => {
     const codes: Readonly<Record<string, number | string>> | undefined = (
       CODES as Readonly<Record<string, Readonly<Record<string, number | string>>>>
     )[table];
@@ -72,76 +73,104 @@ function putCodes(line: string, where: string): string {
   });
 }
 
-/** The names that the header declares, bound to KEYS and ARGV. */
+/** Declares the names of the header, and `bind`, which gives them their values for one call. */
 function bindings(header: ScriptHeader): string[] {
-  const lines: string[] = [];
-  header.keys.forEach((name, i) => lines.push(`local key_${name} = KEYS[${i + 1}]`));
-  // ARGV[1] tells how long each key list is.
-  let from = `${header.keys.length + 1}`;
-  header.keyLists.forEach((name, i) => {
-    lines.push(`local ${name}_from = ${from}`);
-    lines.push(
-      `local ${name}_count = string.byte(ARGV[1], ${2 * i + 1}) + 256 * string.byte(ARGV[1], ${2 * i + 2})`,
-    );
+  const { keys, keyLists, args, argLists } = header;
+  const names = [
+    ...keys.map((name) => `key_${name}`),
+    ...keyLists.flatMap((name) => [`${name}_from`, `${name}_count`]),
+    ...args.map((name) => `arg_${name}`),
+  ];
+  const lines = ['local KEYS, ARGV, variant', ...names.map((name) => `local ${name}`)];
+  for (const name of keyLists) {
     lines.push(`local function key_${name}(i) return KEYS[${name}_from + i] end`);
+  }
+  for (const name of argLists) {
+    lines.push(`local function arg_${name}(i) return ARGV[${args.length + 1} + i] end`);
+  }
+  lines.push('local function bind(keys, args, entry)', '  KEYS, ARGV, variant = keys, args, entry');
+  keys.forEach((name, i) => lines.push(`  key_${name} = keys[${i + 1}]`));
+  args.forEach((name, i) => lines.push(`  arg_${name} = args[${i + 2}]`));
+  // The first argument tells how long each key list is.
+  let from = `${keys.length + 1}`;
+  keyLists.forEach((name, i) => {
+    lines.push(`  ${name}_from = ${from}`);
+    lines.push(
+      `  ${name}_count = string.byte(args[1], ${2 * i + 1}) + 256 * string.byte(args[1], ${2 * i + 2})`,
+    );
     from = `${name}_from + ${name}_count`;
   });
-  header.args.forEach((name, i) => lines.push(`local arg_${name} = ARGV[${i + 2}]`));
-  const list = header.argLists[0];
-  if (list !== undefined) {
-    lines.push(`local function arg_${list}(i) return ARGV[${header.args.length + 1} + i] end`);
-  }
+  lines.push('end');
   return lines;
+}
+
+/** Registers every entry of the header under `library`_`entry`. */
+function registrations(header: ScriptHeader, library: string): string[] {
+  return header.entries.map(({ name, flags }) => {
+    const list = flags.map((flag) => `'${flag}'`).join(', ');
+    return (
+      `redis.register_function{ function_name = '${library}_${name}', flags = { ${list} }, ` +
+      `callback = function(keys, args) bind(keys, args, '${name}') return main() end }`
+    );
+  });
 }
 
 const moduleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.lua$/, '');
 
 /**
- * Assembles `file` with its includes. Each included file fills the module table that bears its
- * name; all of them are declared first, so files may refer to one another.
+ * Assembles `file` with its includes; `rules` are put in at `--- @rules`, in their order. Each
+ * included file fills the module table that bears its name; all of them are declared first, so
+ * files may refer to one another. What a file declares stays in memory between calls: what belongs
+ * to one call is set by its `begin`.
  */
-export function assemble(
-  name: string,
-  file: string,
-  options: AssemblyOptions = {},
-): AssembledScript {
+export function assemble(file: string, rules: readonly string[] = []): AssembledScript {
+  const name = moduleOf(file);
   const main = readLua(file);
   const header = readHeader(main);
-  const rules = options.rules ?? [];
-  const files = header.includes
-    .flatMap((include) => (include === '@rules' ? [...rules, '@rules'] : [include]))
-    .filter((include) => !options.without?.includes(include));
+  const files = header.includes.flatMap((include) =>
+    include === '@rules' ? [...rules, '@rules'] : [include],
+  );
   const modules = files.filter((include) => include !== '@rules').map(moduleOf);
 
   const lines: string[] = [];
   const origins: string[] = [];
-  const add = (text: string, origin: string): void => {
+  const own = (text: string): void => {
     lines.push(text);
-    origins.push(origin);
+    origins.push('assembly');
   };
-  if (options.flags !== undefined) add(`#!lua flags=${options.flags}`, 'assembly');
-  for (const line of bindings(header)) add(line, 'assembly');
+  const put = (from: string, text: string): void => {
+    text
+      .trimEnd()
+      .split('\n')
+      .forEach((line, i) => {
+        const origin = `${from}:${i + 1}`;
+        lines.push(putCodes(line, origin));
+        origins.push(origin);
+      });
+  };
+  own('#!lua name=LIBRARY');
+  for (const line of bindings(header)) own(line);
   if (modules.length > 0) {
-    add(`local ${modules.join(', ')} = ${modules.map(() => '{}').join(', ')}`, 'assembly');
+    own(`local ${modules.join(', ')} = ${modules.map(() => '{}').join(', ')}`);
   }
   for (const include of files) {
     if (include === '@rules') {
-      for (const rule of rules) add(`rules.add(${moduleOf(rule)})`, 'assembly');
-      continue;
+      for (const rule of rules) own(`rules.add(${moduleOf(rule)})`);
+    } else {
+      own('do');
+      put(include, readLua(include));
+      own('end');
     }
-    add('do', 'assembly');
-    const text = readLua(include).trimEnd().split('\n');
-    text.forEach((line, i) => add(putCodes(line, `${include}:${i + 1}`), `${include}:${i + 1}`));
-    add('end', 'assembly');
   }
-  main
-    .trimEnd()
-    .split('\n')
-    .forEach((line, i) => add(putCodes(line, `${file}:${i + 1}`), `${file}:${i + 1}`));
+  own('local function main()');
+  put(file, main);
+  own('end');
 
-  const source = lines.join('\n');
-  const sha = createHash('sha1').update(source).digest('hex');
-  return { name, source, sha, header, origins };
+  const hash = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
+  const library = `slotkeeper_${name}_${hash}`;
+  lines[0] = `#!lua name=${library}`;
+  for (const line of registrations(header, library)) own(line);
+  return { name, library, source: lines.join('\n'), header, origins };
 }
 
 type Argument = string | Buffer | number;
@@ -174,38 +203,41 @@ export function bindKeys(
 
 /** Puts "file:line" where Redis names a line of the assembled text. */
 function readable(script: AssembledScript, error: Error): Error {
-  const message = error.message.replace(/user_script:(\d+)/g, (whole, line: string) => {
+  const message = error.message.replace(/user_function:(\d+)/g, (whole, line: string) => {
     return script.origins[Number(line) - 1] ?? whole;
   });
   return new Error(`script ${script.name}: ${message}`, { cause: error });
 }
 
 /**
- * Runs a script by its hash; loads it where the server has lost it (SCRIPT FLUSH, fail-over).
- * Replies come as Buffers. Store errors pass through, a script's own with readable places.
+ * Calls an entry; loads the library where the server does not have it (a new server, FUNCTION
+ * FLUSH). Replies come as Buffers. Store errors pass through, a script's own with readable places.
  */
-export async function runScript(
+export async function callScript(
   redis: Redis,
   script: AssembledScript,
+  entry: string,
   bound: BoundKeys,
   args: readonly Argument[],
 ): Promise<unknown> {
-  const rest: Argument[] = [bound.count, ...bound.keys, bound.listLengths, ...args];
+  const words: Argument[] = [`${script.library}_${entry}`, bound.count, ...bound.keys];
+  words.push(bound.listLengths, ...args);
   try {
-    return await redis.callBuffer('evalsha', [script.sha, ...rest]);
+    return await redis.callBuffer('fcall', words);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    if (error.message.startsWith('NOSCRIPT')) {
-      return redis.callBuffer('eval', [script.source, ...rest]);
+    if (error.message.includes('Function not found')) {
+      await redis.call('function', ['load', 'replace', script.source]);
+      return redis.callBuffer('fcall', words);
     }
-    throw error.message.includes('user_script:') ? readable(script, error) : error;
+    throw error.message.includes('user_function:') ? readable(script, error) : error;
   }
 }
 
 /** Checks that the header of a script declares just these names; for start-up and tests. */
 export function checkHeader(
   script: AssembledScript,
-  expected: Omit<ScriptHeader, 'includes'>,
+  expected: Omit<ScriptHeader, 'includes' | 'entries'>,
 ): void {
   for (const part of ['keys', 'keyLists', 'args', 'argLists'] as const) {
     const declared = script.header[part].join(' ');

@@ -6,10 +6,8 @@ import type { AssembledScript } from './script.ts';
 const RULES = ['scheduler/account_slot.lua', 'scheduler/model_count.lua'] as const;
 
 export interface Scripts {
-  /** The heart. */
+  /** The heart; its entry `tick_oom` runs when Redis is out of memory, and grants nothing. */
   readonly tick: AssembledScript;
-  /** The heart without acquire, runnable when Redis is out of memory. */
-  readonly tickOom: AssembledScript;
   /** Registers accounts, classes and targets. */
   readonly configure: AssembledScript;
   /** Compares counters and index with the leases. */
@@ -38,7 +36,7 @@ const TICK = {
 const CONFIGURE = {
   keys: [...TICK.keys, 'registry'],
   keyLists: ['class', 'concurrency', 'retired'],
-  args: ['head', 'server', 'registry', 'accounts', 'targets'],
+  args: ['head', 'server', 'name', 'registry', 'accounts', 'targets'],
   argLists: [],
 } as const;
 
@@ -52,14 +50,9 @@ const AUDIT = {
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
-    tick: assemble('tick', 'tick.lua', { rules: RULES }),
-    tickOom: assemble('tick-oom', 'tick.lua', {
-      rules: RULES,
-      without: ['scheduler/acquire.lua'],
-      flags: 'allow-oom',
-    }),
-    configure: assemble('configure', 'configure.lua'),
-    audit: assemble('audit', 'audit.lua'),
+    tick: assemble('tick.lua', RULES),
+    configure: assemble('configure.lua'),
+    audit: assemble('audit.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);

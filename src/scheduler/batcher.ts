@@ -8,8 +8,8 @@ import type { Redis } from 'ioredis';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { msToSeconds } from '../core/units.ts';
-import { runScript } from '../redis/script.ts';
-import type { AssembledScript } from '../redis/script.ts';
+import { CODES } from '../redis/codes.ts';
+import { callScript } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
 import { MAX_BATCH, decodeAnswer, decodeReply, encodeBatch, encodeHead } from './wire.ts';
 import type { Answer, EncodedBatch, Operation, TickReply, TickReport } from './wire.ts';
@@ -42,19 +42,23 @@ interface Pending {
 }
 
 const RETRY_AFTER_MS = 1000;
+/** Empty ticks change nothing that must not happen twice: their replies are not kept. */
+const IDLE_TRACK = CODES.REPLIES.tracks;
 
 export class Batcher {
   readonly #options: BatcherOptions;
   #queue: Pending[] = [];
-  #callsInFlight = 0;
   #flushScheduled = false;
   #batches = 0;
+  /** Tracks without a batch under way. A track carries one at a time, so the heart can tell a resent batch from a new one. */
+  readonly #freeTracks: number[];
   /** Ids of the batches under way: an operation on one of them waits, so their order is kept. */
   readonly #busyIds = new Set<string>();
   #idle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
     this.#options = options;
+    this.#freeTracks = Array.from({ length: options.maxCallsInFlight }, (_, track) => track);
   }
 
   /**
@@ -75,18 +79,22 @@ export class Batcher {
 
   /** Runs an empty tick: reaps what is due and proves that the store works. */
   tick(): Promise<TickReport> {
-    return this.#call([], performance.now() + this.#options.timeoutMs);
+    return this.#call([], IDLE_TRACK, performance.now() + this.#options.timeoutMs);
   }
 
   /** Resolves when nothing is under way or queued any more. */
   async drained(): Promise<void> {
-    if (this.#callsInFlight === 0 && this.#queue.length === 0) return;
+    if (this.#isIdle()) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#freeTracks.length === this.#options.maxCallsInFlight;
   }
 
   /** What arrives in one turn of the event loop goes out together. */
   #schedule(): void {
-    if (this.#flushScheduled || this.#callsInFlight >= this.#options.maxCallsInFlight) return;
+    if (this.#flushScheduled || this.#freeTracks.length === 0) return;
     this.#flushScheduled = true;
     setImmediate(() => {
       this.#flushScheduled = false;
@@ -95,10 +103,15 @@ export class Batcher {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0 && this.#callsInFlight < this.#options.maxCallsInFlight) {
+    while (this.#queue.length > 0) {
+      const track = this.#freeTracks.pop();
+      if (track === undefined) return;
       const batch = this.#take();
-      if (batch.length === 0) return;
-      void this.#send(batch);
+      if (batch.length === 0) {
+        this.#freeTracks.push(track);
+        return;
+      }
+      void this.#send(batch, track);
     }
   }
 
@@ -122,57 +135,56 @@ export class Batcher {
     return batch;
   }
 
-  async #send(batch: readonly Pending[]): Promise<void> {
-    this.#callsInFlight += 1;
+  async #send(batch: readonly Pending[], track: number): Promise<void> {
     const deadline = batch[0]?.deadline ?? 0;
     try {
-      await this.#ask(batch, deadline);
+      await this.#ask(batch, track, deadline);
     } catch (error) {
       const refusal = error instanceof AppError ? error : unavailable('The store failed.', error);
       for (const pending of batch) pending.reject(refusal);
     } finally {
-      this.#callsInFlight -= 1;
+      this.#freeTracks.push(track);
       for (const { op } of batch) this.#busyIds.delete(op.id);
       this.#flush();
-      if (this.#callsInFlight === 0 && this.#queue.length === 0) {
+      if (this.#isIdle()) {
         for (const resolve of this.#idle.splice(0)) resolve();
       }
     }
   }
 
-  async #ask(batch: readonly Pending[], deadline: number): Promise<void> {
+  async #ask(batch: readonly Pending[], track: number, deadline: number): Promise<void> {
     const ops = batch.map((pending) => pending.op);
-    const report = await this.#call(ops, deadline);
+    const report = await this.#call(ops, track, deadline);
     batch.forEach((pending, i) => pending.resolve(decodeAnswer(report.answers, i)));
     // A tick that stopped early is repeated at once.
     if (report.more) this.tick().catch(() => undefined);
   }
 
   /** One batch until it is answered; rejects with an AppError. */
-  async #call(ops: readonly Operation[], deadline: number): Promise<TickReport> {
-    const { link, redis, scripts, events } = this.#options;
+  async #call(ops: readonly Operation[], track: number, deadline: number): Promise<TickReport> {
+    const { link, redis, events } = this.#options;
     this.#batches += 1;
-    const number = this.#batches;
+    const call = { number: this.#batches, track };
     const encoded = encodeBatch(ops);
-    let script = scripts.tick;
-    let resent = false;
+    let entry: 'tick' | 'tick_oom' = 'tick';
     for (;;) {
       try {
         const started = performance.now();
-        const reply = await this.#run(script, encoded, { number, resent });
+        const reply = await this.#run(entry, encoded, call);
         if (reply.kind === 'ok') {
           this.#tell(reply.report, ops.length, performance.now() - started);
           return reply.report;
         }
+        if (reply.kind === 'outdated') throw unavailable('The batch was sent twice.');
         await link.refresh(reply.kind);
       } catch (error) {
+        if (error instanceof AppError) throw error;
         const kind = storeErrorKind(error);
         events.emit('storeError', { error: error as Error });
-        if (kind === 'defect' || (kind === 'out_of_memory' && script === scripts.tickOom)) {
+        if (kind === 'defect' || (kind === 'out_of_memory' && entry === 'tick_oom')) {
           throw new AppError('internal', 'The store refused a script.', { cause: error });
         }
-        if (kind === 'out_of_memory') script = scripts.tickOom;
-        else resent = true;
+        if (kind === 'out_of_memory') entry = 'tick_oom';
         if (kind === 'transient' && !(await whenReady(redis, deadline))) {
           throw unavailable('The store did not answer in time.', error);
         }
@@ -182,11 +194,11 @@ export class Batcher {
   }
 
   async #run(
-    script: AssembledScript,
+    entry: 'tick' | 'tick_oom',
     batch: EncodedBatch,
-    call: { readonly number: number; readonly resent: boolean },
+    call: { readonly number: number; readonly track: number },
   ): Promise<TickReply> {
-    const { link, redis, daemon, gapMs, recoveryMs, rememberMs, rememberMax, clock } =
+    const { link, redis, scripts, daemon, gapMs, recoveryMs, rememberMs, rememberMax, clock } =
       this.#options;
     const server = await link.server();
     const { bound, registry } = link.view;
@@ -195,7 +207,7 @@ export class Batcher {
       incarnation: link.incarnation,
       sequence: link.sequence,
       batch: call.number,
-      resent: call.resent,
+      track: call.track,
       clockMs: clock?.(),
       gapMs,
       recoveryMs,
@@ -204,7 +216,7 @@ export class Batcher {
     });
     const { demands, holdings, operations, ids } = batch;
     const args = [head, daemon, server, demands, holdings, operations, ...ids];
-    return decodeReply(await runScript(redis, script, bound, args));
+    return decodeReply(await callScript(redis, scripts.tick, entry, bound, args));
   }
 
   #tell(report: TickReport, operations: number, ms: number): void {

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { cellKeys } from '../redis/keys.ts';
 import type { KeyStyle } from '../redis/keys.ts';
-import { bindKeys, runScript } from '../redis/script.ts';
+import { bindKeys, callScript } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
 import { readRegistry, scriptKeys, keyLists } from './registry.ts';
 
@@ -110,7 +110,7 @@ export async function audit(source: InspectSource, most = AUDIT_MOST): Promise<A
   const head = Buffer.alloc(16);
   head.writeDoubleLE(most, 0);
   head.writeDoubleLE(AUDIT_PATIENCE_MS, 8);
-  const [tag, leases, ...words] = (await runScript(redis, script, bound, [head])) as [
+  const [tag, leases, ...words] = (await callScript(redis, script, 'audit', bound, [head])) as [
     Buffer,
     number,
     ...(Buffer | number)[],

@@ -30,7 +30,7 @@ export function mistakeOf(answer: Answer): AppError {
         'This request id was used before, by another caller, for something else, or has ended.',
         { param: 'requestId' },
       );
-    case CODES.MISTAKE.unknown_operation:
+    case CODES.MISTAKE.out_of_memory:
       return new AppError(
         'store_unavailable',
         'The store is out of memory: nothing can be granted.',

@@ -3,11 +3,12 @@
 // one has replaced is never applied again.
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { nanoid } from 'nanoid';
 import type { Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { CellKeys } from '../redis/keys.ts';
 import { writeAccount, writeTarget } from '../redis/records.ts';
-import { bindKeys, runScript } from '../redis/script.ts';
+import { bindKeys, callScript } from '../redis/script.ts';
 import type { BoundKeys } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
 import { EMPTY_REGISTRY, planRegistry, tiersOf } from './plan.ts';
@@ -204,9 +205,10 @@ export class CellRegistry {
     head.writeDoubleLE(seen.incarnation, 8);
     head.writeDoubleLE(recoveryMs, 16);
     head.writeDoubleLE(clock?.() ?? -1, 24);
-    const reply = (await runScript(redis, scripts.configure, bound, [
+    const reply = (await callScript(redis, scripts.configure, 'configure', bound, [
       head,
       seen.server,
+      nanoid(),
       JSON.stringify(next),
       packed(accounts),
       packed(targets),

@@ -159,7 +159,9 @@ export class Scheduler implements Service, LeaseKeeper {
     const sentAt = performance.now();
     let answer: Answer;
     try {
-      answer = await this.#batcher.submit({ kind: 'acquire', id: key, demand, leaseMs, claim });
+      const isFresh = request.requestId === undefined;
+      const op = { kind: 'acquire', id: key, demand, leaseMs, claim, isFresh } as const;
+      answer = await this.#batcher.submit(op);
     } catch (error) {
       // Perhaps granted all the same: nobody else knows an id that was made here.
       if (request.requestId === undefined)

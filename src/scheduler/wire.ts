@@ -22,6 +22,8 @@ export type Operation = Base &
         readonly demand: string;
         readonly leaseMs: number;
         readonly claim: number;
+        /** The id was made just now, by this daemon: nobody else can know it. */
+        readonly isFresh: boolean;
         readonly tokens?: number;
         readonly reserveMicro?: number;
       }
@@ -42,8 +44,6 @@ export type Operation = Base &
       }
     | { readonly kind: 'cancel' | 'check' | 'reap' }
   );
-
-export type Tag = Exclude<keyof typeof CODES.TAG, never>;
 
 /** What the heart answers to one operation; which fields mean something depends on the tag. */
 export interface Answer {
@@ -107,6 +107,7 @@ function write(raw: Buffer, at: number, op: Operation, demands: Lines, holdings:
   raw[at] = CODES.KIND[op.kind];
   switch (op.kind) {
     case 'acquire':
+      raw[at + 1] = op.isFresh ? CODES.ACQUIRE.fresh : 0;
       raw.writeUInt16LE(demands.number(op.demand), at + 2);
       raw.writeUInt32LE(op.leaseMs, at + 4);
       raw.writeDoubleLE(op.claim, at + 16);
@@ -132,7 +133,7 @@ function write(raw: Buffer, at: number, op: Operation, demands: Lines, holdings:
   }
 }
 
-/** kind 1, outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */
+/** kind 1, flags or outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */
 export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
   const operations = Buffer.alloc(SIZE * batch.length);
   const demands = new Lines();
@@ -163,8 +164,9 @@ export interface Head {
   readonly generation: number;
   readonly incarnation: number;
   readonly sequence: number;
+  /** Number of the batch, rising on its track. */
   readonly batch: number;
-  readonly resent: boolean;
+  readonly track: number;
   /** Cell time for tests; undefined for the server's own. */
   readonly clockMs: number | undefined;
   readonly gapMs: number;
@@ -179,7 +181,7 @@ export function encodeHead(head: Head): Buffer {
   raw.writeDoubleLE(head.incarnation, 8);
   raw.writeDoubleLE(head.sequence, 16);
   raw.writeDoubleLE(head.batch, 24);
-  raw.writeUInt8(head.resent ? 1 : 0, 32);
+  raw.writeUInt8(head.track, 32);
   raw.writeDoubleLE(head.clockMs ?? -1, 33);
   raw.writeDoubleLE(head.gapMs, 41);
   raw.writeDoubleLE(head.recoveryMs, 49);
@@ -204,7 +206,9 @@ export interface TickReport {
 export type TickReply =
   | { readonly kind: 'ok'; readonly report: TickReport }
   | { readonly kind: 'stale' }
-  | { readonly kind: 'unconfigured' };
+  | { readonly kind: 'unconfigured' }
+  /** A later batch of the same track was executed before this one. */
+  | { readonly kind: 'outdated' };
 
 export function decodeReply(reply: unknown): TickReply {
   const [tag, now, incarnation, sequence, more, reaped, overage, setAside, answers] = reply as [
@@ -212,7 +216,7 @@ export function decodeReply(reply: unknown): TickReply {
     ...number[],
   ] as unknown as [Buffer, number, number, number, number, number, number, number, Buffer];
   const kind = tag.toString();
-  if (kind !== 'ok') return { kind: kind === 'stale' ? 'stale' : 'unconfigured' };
+  if (kind === 'stale' || kind === 'unconfigured' || kind === 'outdated') return { kind };
   const report = { nowMs: now, incarnation, sequence, more: more === 1, reaped, overage, setAside };
-  return { kind, report: { ...report, answers } };
+  return { kind: 'ok', report: { ...report, answers } };
 }
