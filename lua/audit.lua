@@ -15,6 +15,7 @@
 --- @reply too_many leases
 --- @include lib/records.lua
 
+records.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
 local differences = {}
 
@@ -54,7 +55,7 @@ each(key_requests, function(id, raw)
   count = count + 1
   by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
   by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
-  compare('unreaped', id, 0, lease[LEASE.expires_at] < unreaped_before and 1 or 0)
+  compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
 end)
 
 each(key_inflight, function(name, found)
@@ -76,8 +77,9 @@ each(key_accounts, function(name, raw)
     return compare('undecodable', name, 0, 1)
   end
   account[ACCOUNT.in_flight] = in_flight
-  local class, in_index = account[ACCOUNT.class], records.has_room(account)
-  compare('above_limit', name, 0, math.max(0, in_flight - account[ACCOUNT.limit]))
+  local class, in_index = account[ACCOUNT.class], in_flight < account[ACCOUNT.limit]
+  local _, _, _, _, limit = struct.unpack('<BBI2I4I4', raw)
+  compare('above_limit', name, 0, math.max(0, in_flight - limit))
   local score = class < class_count and redis.call('ZSCORE', key_class(class), name)
   compare('index', name, in_index and 1 or 0, score and 1 or 0)
   if score and in_index then

@@ -29,6 +29,7 @@
 --- @reply stale generation
 --- @include lib/records.lua
 
+records.begin()
 local expected, incarnation, recovery_ms, clock = struct.unpack('<dddd', arg_head)
 local generation = tonumber(redis.call('HGET', key_cell, 'generation')) or 0
 if generation ~= expected then
@@ -85,7 +86,7 @@ local function place(name, raw)
   redis.call('HSETNX', key_inflight, name, 0)
   local account = records.read_account(name, raw)
   account[ACCOUNT.in_flight] = tonumber(redis.call('HGET', key_inflight, name))
-  if records.has_room(account) then
+  if account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
     redis.call('ZADD', key_class(account[ACCOUNT.class]),
       records.load_ratio(account) * LOAD.touches, name)
   end

@@ -52,6 +52,7 @@
 --- @include scheduler/acquire.lua
 --- @include lib/commit.lua
 
+records.begin()
 head.begin()
 local early_reply = replies.kept() or cell.begin()
 if early_reply then

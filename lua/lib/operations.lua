@@ -1,8 +1,10 @@
 -- The batch: its operations, who handles them, their answers, and the order of execution.
 -- An operation is 40 bytes: kind, flags, demand, lease ms, fence, claim, tokens, retry after ms,
--- reserve (OP). An answer is 24: tag, detail, model, account, fence, time.
-local FORMAT = '<BBI2I4ddI4I4d'
-local count, slots, late, answers, current
+-- reserve; all of them are unpacked in one call, so an operation is an offset (OP) into `batch`.
+-- An answer is 24 bytes: tag, detail, model, account, fence, time.
+local FORMAT = 'BBI2I4ddI4I4d'
+local formats = {} -- how many operations -> their format
+local count, batch, slots, early, late, answers, current
 operations.handlers = {}
 
 function operations.count()
@@ -46,71 +48,82 @@ function operations.is_id(id)
 end
 
 local function run(i)
-  local id = arg_id(i)
-  local op = { id, slots[id], struct.unpack(FORMAT, arg_operations, (i - 1) * OPERATION.size + 1) }
-  local handler = operations.handlers[op[OP.kind]]
+  local op, id = (i - 1) * OP.fields, arg_id(i)
+  local handler = operations.handlers[batch[op + OP.kind]]
   current = i
   if handler then
-    handler(op)
+    handler(op, id, slots[id])
   else
     operations.refuse(MISTAKE.unknown_operation)
   end
 end
 
+local function unpack_batch()
+  count = #arg_operations / OPERATION.size
+  local format = formats[count]
+  if not format then
+    format = '<' .. string.rep(FORMAT, count)
+    formats[count] = format
+  end
+  batch = { struct.unpack(format, arg_operations) }
+  operations.batch = batch
+end
+
 --- Acquires come last, and so does what arrived behind an acquire of the same id.
-local function order_repeats()
+local function order(repeats)
   local behind = {}
   for i = 1, count do
-    local id = arg_id(i)
-    behind[id] = behind[id] or late[i]
-    late[i] = behind[id]
+    local kind = batch[(i - 1) * OP.fields + OP.kind]
+    local comes_last = kind == KIND.acquire or kind == KIND.reap
+    if repeats then
+      local id = arg_id(i)
+      comes_last = comes_last or behind[id]
+      behind[id] = comes_last
+    end
+    if comes_last then
+      late[#late + 1] = i
+    else
+      early[#early + 1] = i
+    end
   end
 end
 
 --- Reads what the batch names: its requests, the heads of its classes, and the accounts of both.
 function operations.load()
-  count = #arg_operations / OPERATION.size
-  slots, late, answers = {}, {}, {}
+  unpack_batch()
+  slots, early, late, answers = {}, {}, {}, {}
   local known, unknown, demanded, repeats = {}, {}, {}, false
   for i = 1, count do
-    local id = arg_id(i)
-    local kind, flags, demand = struct.unpack('<BBI2', arg_operations, (i - 1) * OPERATION.size + 1)
-    local is_acquire = kind == KIND.acquire
+    local id, op = arg_id(i), (i - 1) * OP.fields
+    local is_acquire = batch[op + OP.kind] == KIND.acquire
     if slots[id] then
       repeats = true
     else
       slots[id] = i
     end
     if is_acquire then
-      demanded[#demanded + 1] = demand
+      demanded[#demanded + 1] = batch[op + OP.demand]
     end
     -- Nobody but its daemon knows an id that was made just now.
-    if not is_acquire or flags ~= ACQUIRE.fresh then
+    if not is_acquire or batch[op + OP.flags] ~= ACQUIRE.fresh then
       known[#known + 1] = id
       unknown[#unknown + 1] = is_acquire and id or nil
     end
-    late[i] = is_acquire or kind == KIND.reap
   end
-  if repeats then
-    order_repeats()
-  end
+  order(repeats)
   requests.load(known, unknown)
   choice.load(demanded)
 end
 
 --- Everything but acquires.
 function operations.run_early()
-  for i = 1, count do
-    if not late[i] then
-      run(i)
-    end
+  for i = 1, #early do
+    run(early[i])
   end
 end
 
 function operations.run_late()
-  for i = 1, count do
-    if late[i] then
-      run(i)
-    end
+  for i = 1, #late do
+    run(late[i])
   end
 end

@@ -1,61 +1,72 @@
 -- The packed records, little-endian, unpacked into arrays whose positions have names (LEASE,
 -- ACCOUNT). New fields are appended; a reader keeps a tail that it does not know.
 -- src/redis/records.ts reads and writes the same layouts.
-local LEASE_FORMAT = '<BBI2dddddI4I4BI2Bc0'
-local ACCOUNT_FORMAT = '<BBI2I4I4I4'
+local byte, sub, floor, pack, unpack_from
 local LEASE_FIXED = 55 -- bytes before the length of the account's name
 local EXPIRES_AT = 12 -- bytes before the expiry
 
+--- While a library is loaded, Lua's own libraries are not there yet.
+function records.begin()
+  byte, sub, floor = string.byte, string.sub, math.floor
+  pack, unpack_from = struct.pack, struct.unpack
+end
+
 --- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period, state,
 --- attempt, account, then the owner daemon and the session; the texts behind their lengths.
-function records.new_lease(op, model, fence, now, account, daemon)
-  local flags, claim, expires_at = op[OP.flags], op[OP.claim], now + op[OP.lease_ms]
-  local reserve, tokens = op[OP.reserve], op[OP.tokens]
-  local raw = struct.pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, expires_at, claim, now,
-    reserve, tokens, 0, STATE.leased, 1, #account, account, #daemon, daemon, 0)
-  return { raw, 1, flags, model, fence, expires_at, claim, now, reserve, tokens, 0, STATE.leased, 1,
-    account }
+function records.new_lease(batch, op, model, fence, now, account, daemon)
+  local flags = batch[op + OP.flags]
+  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, now + batch[op + OP.lease_ms],
+    batch[op + OP.claim], now, batch[op + OP.reserve], batch[op + OP.tokens], 0, STATE.leased, 1,
+    #account, account, #daemon, daemon, 0)
+  return { raw, flags, model, fence, account }
 end
 
 --- A lease (LEASE), or false for a record that cannot be decoded.
 function records.read_lease(raw)
-  local named = string.byte(raw, LEASE_FIXED + 1)
-  if not named or #raw < LEASE_FIXED + 1 + named or string.byte(raw, 1) ~= 1 then
+  local named = byte(raw, LEASE_FIXED + 1)
+  if not named or #raw < LEASE_FIXED + 1 + named or byte(raw, 1) ~= 1 then
     return false
   end
-  return { raw, struct.unpack(LEASE_FORMAT, raw) }
+  local flags, model, fence = unpack_from('<BI2d', raw, 2)
+  return { raw, flags, model, fence, sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named) }
+end
+
+function records.expires_at(lease)
+  return (unpack_from('<d', lease[LEASE.raw], EXPIRES_AT + 1))
+end
+
+function records.claim(lease)
+  return (unpack_from('<d', lease[LEASE.raw], EXPIRES_AT + 9))
 end
 
 --- The same record, living longer; everything else stays to the byte.
-function records.with_expiry(raw, expires_at)
-  return string.sub(raw, 1, EXPIRES_AT) .. struct.pack('<d', expires_at)
-    .. string.sub(raw, EXPIRES_AT + 9)
+function records.extend(lease, expires_at)
+  local raw = lease[LEASE.raw]
+  lease[LEASE.raw] = sub(raw, 1, EXPIRES_AT) .. pack('<d', expires_at) .. sub(raw, EXPIRES_AT + 9)
 end
 
+--- The limit is 0 for an account that is not in use.
 --- schema, flags (1: in use), class, index, limit, capacity = limit x weight; behind them, for
 --- an account of a `mixed` class alone, the numbers of the models that it serves.
 --- An account (ACCOUNT), or false where there is none that can be decoded.
 function records.read_account(name, raw)
-  if not raw or #raw < 16 or string.byte(raw, 1) ~= 1 then
+  if not raw or #raw < 16 or byte(raw, 1) ~= 1 then
     return false
   end
-  return { name, raw, 0, 0, false, 0, struct.unpack(ACCOUNT_FORMAT, raw) }
+  local flags, class, index, limit, capacity = unpack_from('<BI2I4I4I4', raw, 2)
+  return { name, raw, 0, 0, false, 0, flags % 2 == 1 and limit or 0, class, index, LOAD.scale / capacity }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.
 function records.load_ratio(account)
-  return math.floor((account[ACCOUNT.in_flight] + 1) * LOAD.scale / account[ACCOUNT.capacity])
-end
-
-function records.has_room(account)
-  return account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and account[ACCOUNT.flags] % 2 == 1
+  return floor((account[ACCOUNT.in_flight] + 1) * account[ACCOUNT.step])
 end
 
 --- Whether an account of a `mixed` class serves the model.
 function records.serves(account, model)
   local raw = account[ACCOUNT.raw]
   for at = 17, #raw - 1, 2 do
-    if struct.unpack('<I2', raw, at) == model then
+    if unpack_from('<I2', raw, at) == model then
       return true
     end
   end
@@ -64,11 +75,11 @@ end
 
 --- model number, then tier by tier how many classes it has and their numbers.
 function records.read_target(raw)
-  local model, at, tiers = struct.unpack('<I2', raw), 3, {}
+  local model, at, tiers = unpack_from('<I2', raw), 3, {}
   while at <= #raw do
     local tier = {}
-    for i = 1, string.byte(raw, at) do
-      tier[i] = struct.unpack('<I2', raw, at + 2 * i - 1)
+    for i = 1, byte(raw, at) do
+      tier[i] = unpack_from('<I2', raw, at + 2 * i - 1)
     end
     tiers[#tiers + 1] = tier
     at = at + 1 + 2 * #tier

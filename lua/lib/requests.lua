@@ -48,9 +48,9 @@ function requests.load(ids, acquired)
   accounts.load(names)
 end
 
---- The lease that an operation's id holds, or false.
-function requests.get(op)
-  return held[op[OP.slot]] or false
+--- The lease that the id of a slot holds, or false.
+function requests.get(slot)
+  return held[slot] or false
 end
 
 --- The lease of an id that another structure names: `raw` is its stored record.
@@ -63,22 +63,20 @@ function requests.look_up(id, raw)
 end
 
 --- How an acquired id ended before, or nil.
-function requests.ended(op)
-  return ended[op[OP.id]]
+function requests.ended(id)
+  return ended[id]
 end
 
 --- The same for the id of any operation: reads the store where it must.
-function requests.find_ended(op)
-  local id = op[OP.id]
+function requests.find_ended(id)
   if not ended[id] then
     learn_ends({ id })
   end
   return ended[id]
 end
 
---- `lease` is held under `id`.
-function requests.put(id, lease)
-  local slot = operations.slot(id)
+--- `lease` is held under `id`, which has a slot unless another structure named it.
+function requests.put(id, slot, lease)
   if slot then
     held[slot] = lease
   end
@@ -87,8 +85,7 @@ function requests.put(id, lease)
 end
 
 --- Nothing is held under `id` any more.
-function requests.drop(id)
-  local slot = operations.slot(id)
+function requests.drop(id, slot)
   if slot then
     held[slot] = false
   end

@@ -7,6 +7,7 @@ local memory, cells = {}, 0 -- cell key -> { registry, accounts by name }
 local known -- the accounts of this cell by name
 local turn = 0 -- the number of the batch, for what was read in it
 local changed -- accounts that this batch has touched, in order
+local texts, numbers = decimals.texts, decimals.numbers
 
 function accounts.begin()
   local remembered = memory[key_cell]
@@ -29,30 +30,33 @@ end
 
 --- Reads what this batch does not know yet of the accounts.
 function accounts.load(names)
-  local strangers, wanted = {}, {}
+  local strangers, wanted, n = {}, {}, 0
   for i = 1, #names do
     local name = names[i]
     local account = known[name]
-    if not account then
-      strangers[#strangers + 1] = name
-      wanted[#wanted + 1] = name
-    elseif account[ACCOUNT.turn] ~= turn then
-      account[ACCOUNT.turn] = turn
-      wanted[#wanted + 1] = name
+    if not account or account[ACCOUNT.turn] ~= turn then
+      n = n + 1
+      wanted[n] = name
+      if account then
+        account[ACCOUNT.turn] = turn
+      else
+        strangers[#strangers + 1] = name
+      end
     end
   end
-  if #wanted == 0 then
+  if n == 0 then
     return
   end
   if #strangers > 0 then
     learn(strangers)
   end
   local counts = redis.call('HMGET', key_inflight, unpack(wanted))
-  for i = 1, #wanted do
-    local account = known[wanted[i]]
+  for i = 1, n do
+    local account, count = known[wanted[i]], counts[i]
     if account then
-      account[ACCOUNT.in_flight] = tonumber(counts[i]) or 0
-      account[ACCOUNT.ratio] = records.load_ratio(account)
+      local in_flight = numbers[count] or decimals.read(count)
+      local ratio = (in_flight + 1) * account[ACCOUNT.step]
+      account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
       account[ACCOUNT.turn], account[ACCOUNT.touched] = turn, false
     end
   end
@@ -73,8 +77,12 @@ function accounts.count(account, by)
   if not account[ACCOUNT.touched] then
     changed[#changed + 1] = account
   end
-  account[ACCOUNT.in_flight] = math.max(0, account[ACCOUNT.in_flight] + by)
-  account[ACCOUNT.ratio] = records.load_ratio(account)
+  local in_flight = account[ACCOUNT.in_flight] + by
+  if in_flight < 0 then
+    in_flight = 0
+  end
+  local ratio = (in_flight + 1) * account[ACCOUNT.step]
+  account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
   account[ACCOUNT.touched] = cell.grants
   classes.moved(account)
 end
@@ -85,14 +93,14 @@ function accounts.each_touched(tell)
   end
 end
 
-local function note(lists, class, first, second)
+--- The list of a class in `lists`, and its end.
+local function list_of(lists, class)
   local list = lists[class]
   if not list then
     list = {}
     lists[class] = list
   end
-  list[#list + 1] = first
-  list[#list + 1] = second
+  return list, #list
 end
 
 --- Scores are written out as text: Redis renders a 16-digit number far slower.
@@ -101,13 +109,14 @@ function accounts.commit()
   local touch = string.format('%012d', cell.touches)
   for i = 1, #changed do
     local account = changed[i]
-    local name, class = account[ACCOUNT.name], account[ACCOUNT.class]
-    counts[#counts + 1] = name
-    counts[#counts + 1] = decimals.of(account[ACCOUNT.in_flight])
-    if records.has_room(account) then
-      note(placed, class, decimals.of(account[ACCOUNT.ratio]) .. touch, name)
+    local name, in_flight, ratio = account[ACCOUNT.name], account[ACCOUNT.in_flight], account[ACCOUNT.ratio]
+    counts[2 * i - 1], counts[2 * i] = name, texts[in_flight] or decimals.of(in_flight)
+    if in_flight < account[ACCOUNT.limit] then
+      local list, n = list_of(placed, account[ACCOUNT.class])
+      list[n + 1], list[n + 2] = (texts[ratio] or decimals.of(ratio)) .. touch, name
     else
-      note(full, class, name)
+      local list, n = list_of(full, account[ACCOUNT.class])
+      list[n + 1] = name
     end
   end
   commit.write('HSET', key_inflight, counts)

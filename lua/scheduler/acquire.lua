@@ -5,36 +5,35 @@ local function deny(reason, retry_after_ms)
 end
 
 --- Answers for an id that is not new.
-local function answer_again(op, lease)
-  if lease and lease[LEASE.claim] == op[OP.claim] then
+local function answer_again(op, id, lease)
+  if lease and records.claim(lease) == operations.batch[op + OP.claim] then
     local account = accounts.get(lease[LEASE.account])
     return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
-      lease[LEASE.fence], lease[LEASE.expires_at])
+      lease[LEASE.fence], records.expires_at(lease))
   end
-  if not lease and requests.ended(op) == END.cancelled then
+  if not lease and requests.ended(id) == END.cancelled then
     return deny(REASON.cancelled)
   end
   operations.refuse(MISTAKE.duplicate_request)
 end
 
-local function mistake_of(op, targets)
-  return not operations.is_id(op[OP.id]) and MISTAKE.invalid_id
-    or op[OP.lease_ms] < 1 and MISTAKE.invalid_lease
+local function mistake_of(op, id, targets)
+  return variant == 'tick_oom' and MISTAKE.out_of_memory
+    or operations.batch[op + OP.flags] ~= ACQUIRE.fresh and not operations.is_id(id)
+      and MISTAKE.invalid_id
+    or operations.batch[op + OP.lease_ms] < 1 and MISTAKE.invalid_lease
     or not targets and MISTAKE.unknown_demand
 end
 
-operations.handlers[KIND.acquire] = function(op)
-  if variant == 'tick_oom' then
-    return operations.refuse(MISTAKE.out_of_memory)
-  end
-  local targets = choice.targets(op[OP.demand])
-  local mistake = mistake_of(op, targets)
+operations.handlers[KIND.acquire] = function(op, id, slot)
+  local targets = choice.targets(operations.batch[op + OP.demand])
+  local mistake = mistake_of(op, id, targets)
   if mistake then
     return operations.refuse(mistake)
   end
-  local lease = requests.get(op)
-  if lease or requests.ended(op) then
-    return answer_again(op, lease)
+  local lease = requests.get(slot)
+  if lease or requests.ended(id) then
+    return answer_again(op, id, lease)
   end
   if cell.now < cell.recover_until then
     return deny(REASON.recovering, cell.recover_until - cell.now)
@@ -47,7 +46,8 @@ operations.handlers[KIND.acquire] = function(op)
   if reason then
     return deny(reason, retry_after_ms)
   end
-  lease = leases.begin(op, account, targets[number], cell.next_fence())
-  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index],
-    lease[LEASE.fence], lease[LEASE.expires_at])
+  local fence, expires_at = cell.next_fence(), nil
+  lease, expires_at = leases.begin(op, id, slot, account, targets[number], fence)
+  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence,
+    expires_at)
 end

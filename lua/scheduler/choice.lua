@@ -22,20 +22,24 @@ local function read_demands()
   end
 end
 
---- Opens the classes that the acquires of this batch look at first.
+--- Opens the classes that the acquires of this batch look at first. Each gets its share of their
+--- number; a class that is asked for more reads on.
 function choice.load(demanded)
   demands, touches = {}, {}
   if #demanded == 0 then
     return
   end
   read_demands()
-  local wanted = {}
+  local acquires, wanted = {}, {}
   for i = 1, #demanded do
-    local targets = demands[demanded[i]]
-    local tier = targets and targets[1] and targets[1].tiers[1]
-    for c = 1, tier and #tier or 0 do
-      if tier[c] < CLASS.mixed then
-        wanted[tier[c]] = (wanted[tier[c]] or 0) + 1
+    acquires[demanded[i]] = (acquires[demanded[i]] or 0) + 1
+  end
+  for demand, n in pairs(acquires) do
+    local targets = demands[demand]
+    local tier = targets and targets[1] and targets[1].tiers[1] or {}
+    for i = 1, #tier do
+      if tier[i] < CLASS.mixed then
+        wanted[tier[i]] = (wanted[tier[i]] or 0) + math.ceil(n / #tier)
       end
     end
   end

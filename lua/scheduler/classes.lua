@@ -22,7 +22,7 @@ function classes.moved(account)
   if ratio < class.least_touched then
     class.least_touched = ratio
   end
-  if class.heap and records.has_room(account) then
+  if class.heap and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
     heap.push(class.heap, score_of(account), account)
   end
 end
@@ -62,7 +62,8 @@ local function untouched_head(class)
     end
     if name then
       local account = accounts.get(name)
-      if account and not account[ACCOUNT.touched] and records.has_room(account) then
+      if account and not account[ACCOUNT.touched]
+        and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
         return account
       end
       class.at = class.at + 1
@@ -76,7 +77,8 @@ local function touched_head(class)
   if not class.heap then
     class.heap = heap.new()
     accounts.each_touched(function(account)
-      if account[ACCOUNT.class] == class.number and records.has_room(account) then
+      if account[ACCOUNT.class] == class.number
+        and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
         heap.push(class.heap, score_of(account), account)
       end
     end)
@@ -84,7 +86,8 @@ local function touched_head(class)
   local h = class.heap
   while true do
     local account = h.items[1]
-    if not account or (score_of(account) == h.scores[1] and records.has_room(account)) then
+    if not account or (score_of(account) == h.scores[1]
+      and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]) then
       return account
     end
     heap.pop(h)
@@ -117,7 +120,8 @@ function classes.scan(number, model)
   accounts.load(names)
   for i = 1, #names do
     local account = accounts.get(names[i])
-    if account and records.has_room(account) and records.serves(account, model)
+    if account and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
+      and records.serves(account, model)
       and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]) then
       best = account
     end

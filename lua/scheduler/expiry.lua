@@ -4,7 +4,6 @@
 -- An entry: how many ids, its own name, the ids; all texts end with a zero byte.
 local watched -- cell time -> ids
 local due
-local expired = { '', 0, KIND.release, OUTCOME.ignored, 0, 0, 0, 0, 0, 0, 0 } -- an OP
 
 function expiry.begin()
   watched, due = {}, {}
@@ -26,12 +25,13 @@ local function look_at(id, raw)
   if not lease then
     return
   end
-  if lease[LEASE.expires_at] > cell.now then
-    expiry.watch(id, lease[LEASE.expires_at])
+  local expires_at = records.expires_at(lease)
+  if expires_at > cell.now then
+    expiry.watch(id, expires_at)
   elseif cell.now < cell.keep_until then
     expiry.watch(id, cell.keep_until)
   else
-    leases.finish(id, lease, expired, END.reaped)
+    leases.finish(id, operations.slot(id), lease, END.reaped)
     expiry.reaped = expiry.reaped + 1
   end
 end

@@ -1,16 +1,16 @@
 -- renew: a held lease lives on. register: a holder brings back a lease that the store has lost.
 
-local function extend_own(op)
-  local lease = requests.get(op)
-  if not lease or lease[LEASE.fence] ~= op[OP.fence] then
+local function extend_own(op, id, slot)
+  local lease, fence = requests.get(slot), operations.batch[op + OP.fence]
+  if not lease or lease[LEASE.fence] ~= fence then
     return false
   end
-  operations.answer(TAG.renewed, 0, 0, 0, op[OP.fence], leases.extend(op, lease))
+  operations.answer(TAG.renewed, 0, 0, 0, fence, leases.extend(op, id, slot, lease))
   return true
 end
 
-operations.handlers[KIND.renew] = function(op)
-  if not extend_own(op) then
+operations.handlers[KIND.renew] = function(op, id, slot)
+  if not extend_own(op, id, slot) then
     operations.say(TAG.lost)
   end
 end
@@ -30,24 +30,24 @@ end
 
 --- Whether the store may have lost the lease. Not so for a fence of this incarnation, or for an id
 --- that has ended: the slot may be somebody else's by now.
-local function may_be_lost(op)
-  return op[OP.fence] < cell.incarnation * FENCE.per_incarnation
-    and not requests.get(op) and operations.is_id(op[OP.id]) and not requests.find_ended(op)
+local function may_be_lost(id, slot, fence)
+  return fence < cell.incarnation * FENCE.per_incarnation
+    and not requests.get(slot) and operations.is_id(id) and not requests.find_ended(id)
 end
 
 --- Over the limit if need be (overage).
-operations.handlers[KIND.register] = function(op)
-  if extend_own(op) then
+operations.handlers[KIND.register] = function(op, id, slot)
+  if extend_own(op, id, slot) then
     return
   end
-  local account, target = holding(op[OP.demand])
-  if not account or not target or not may_be_lost(op) then
+  local fence = operations.batch[op + OP.fence]
+  local account, target = holding(operations.batch[op + OP.demand])
+  if not account or not target or not may_be_lost(id, slot, fence) then
     return operations.say(TAG.lost)
   end
   if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1
   end
-  local lease = leases.begin(op, account, target, op[OP.fence])
-  operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], op[OP.fence],
-    lease[LEASE.expires_at])
+  local _, expires_at = leases.begin(op, id, slot, account, target, fence)
+  operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], fence, expires_at)
 end

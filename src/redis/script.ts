@@ -75,19 +75,13 @@ function putCodes(line: string, where: string): string {
 
 /** Declares the names of the header, and `bind`, which gives them their values for one call. */
 function bindings(header: ScriptHeader): string[] {
-  const { keys, keyLists, args, argLists } = header;
+  const { keys, keyLists, args } = header;
   const names = [
     ...keys.map((name) => `key_${name}`),
     ...keyLists.flatMap((name) => [`${name}_from`, `${name}_count`]),
     ...args.map((name) => `arg_${name}`),
   ];
   const lines = ['local KEYS, ARGV, variant', ...names.map((name) => `local ${name}`)];
-  for (const name of keyLists) {
-    lines.push(`local function key_${name}(i) return KEYS[${name}_from + i] end`);
-  }
-  for (const name of argLists) {
-    lines.push(`local function arg_${name}(i) return ARGV[${args.length + 1} + i] end`);
-  }
   lines.push('local function bind(keys, args, entry)', '  KEYS, ARGV, variant = keys, args, entry');
   keys.forEach((name, i) => lines.push(`  key_${name} = keys[${i + 1}]`));
   args.forEach((name, i) => lines.push(`  arg_${name} = args[${i + 2}]`));
@@ -113,6 +107,45 @@ function registrations(header: ScriptHeader, library: string): string[] {
       `callback = function(keys, args) bind(keys, args, '${name}') return main() end }`
     );
   });
+}
+
+/** Puts the place in the lists where a script asks for an item of one: `key_class(n)`, `arg_id(i)`. */
+function putItems(line: string, header: ScriptHeader): string {
+  let text = line;
+  for (const name of header.keyLists) {
+    text = text.replaceAll(new RegExp(`\\bkey_${name}\\(([^()]*(?:\\[[^\\]]*\\])?)\\)`, 'g'), `KEYS[${name}_from + $1]`);
+  }
+  for (const name of header.argLists) {
+    const from = header.args.length + 1;
+    text = text.replaceAll(new RegExp(`\\barg_${name}\\(([^()]*)\\)`, 'g'), `ARGV[${from} + $1]`);
+  }
+  return text;
+}
+
+/**
+ * `rules.charge(…)` and its like call that function of every rule that has one, in order. Made
+ * here rather than looped over there: it is asked for twice an operation.
+ */
+function ruleCalls(rules: readonly string[]): string[] {
+  const texts = rules.map((file) => [moduleOf(file), readLua(file)] as const);
+  const having = (what: string): string[] =>
+    texts.flatMap(([rule, text]) => (text.includes(`function ${rule}.${what}(`) ? [rule] : []));
+  const each = (what: string, parameters: string): string =>
+    `function rules.${what}(${parameters}) ` +
+    having(what)
+      .map((rule) => `${rule}.${what}(${parameters}) `)
+      .join('') +
+    'end';
+  const admits = having('admit').map(
+    (rule) => `reason, after = ${rule}.admit(op, account, target) if reason then return reason, after end `,
+  );
+  return [
+    each('begin', ''),
+    `function rules.admit(op, account, target) local reason, after ${admits.join('')}end`,
+    each('charge', 'lease, account, op'),
+    each('settle', 'lease, account, op'),
+    each('commit', ''),
+  ];
 }
 
 const moduleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.lua$/, '');
@@ -144,7 +177,7 @@ export function assemble(file: string, rules: readonly string[] = []): Assembled
       .split('\n')
       .forEach((line, i) => {
         const origin = `${from}:${i + 1}`;
-        lines.push(putCodes(line, origin));
+        lines.push(putItems(putCodes(line, origin), header));
         origins.push(origin);
       });
   };
@@ -155,7 +188,7 @@ export function assemble(file: string, rules: readonly string[] = []): Assembled
   }
   for (const include of files) {
     if (include === '@rules') {
-      for (const rule of rules) own(`rules.add(${moduleOf(rule)})`);
+      for (const line of ruleCalls(rules)) own(line);
     } else {
       own('do');
       put(include, readLua(include));
