@@ -16,7 +16,7 @@ function commit.run()
   daemons.commit()
   cell.commit()
   local reply = { 'ok', cell.now, cell.incarnation, cell.sequence, expiry.more, expiry.reaped,
-    cell.overage, set_aside, operations.answers() }
+    cell.overage, set_aside, math.max(0, cell.recover_until - cell.now), operations.answers() }
   if operations.count() > 0 then
     replies.keep(reply)
   end

@@ -113,7 +113,10 @@ function registrations(header: ScriptHeader, library: string): string[] {
 function putItems(line: string, header: ScriptHeader): string {
   let text = line;
   for (const name of header.keyLists) {
-    text = text.replaceAll(new RegExp(`\\bkey_${name}\\(([^()]*(?:\\[[^\\]]*\\])?)\\)`, 'g'), `KEYS[${name}_from + $1]`);
+    text = text.replaceAll(
+      new RegExp(`\\bkey_${name}\\(([^()]*(?:\\[[^\\]]*\\])?)\\)`, 'g'),
+      `KEYS[${name}_from + $1]`,
+    );
   }
   for (const name of header.argLists) {
     const from = header.args.length + 1;
@@ -137,7 +140,8 @@ function ruleCalls(rules: readonly string[]): string[] {
       .join('') +
     'end';
   const admits = having('admit').map(
-    (rule) => `reason, after = ${rule}.admit(op, account, target) if reason then return reason, after end `,
+    (rule) =>
+      `reason, after = ${rule}.admit(op, account, target) if reason then return reason, after end `,
   );
   return [
     each('begin', ''),

@@ -22,6 +22,8 @@ export class Lease implements AsyncDisposable {
   readonly fence: number;
   /** True when this id had been granted before and this is the same lease again. */
   readonly replayed: boolean;
+  /** Its life in ms after the acquire and each renewal. */
+  readonly leaseMs: number;
   /** Cell time (Redis TIME) in ms at which the lease ends unless renewed. */
   expiresAtMs: number;
 
@@ -29,15 +31,23 @@ export class Lease implements AsyncDisposable {
   readonly heldSince = performance.now();
 
   readonly #keeper: LeaseKeeper;
-  readonly #lost = new AbortController();
+  /** Made when somebody asks for it: most leases end unwatched. */
+  #watch: AbortController | undefined;
+  #lostBecause: Error | undefined;
   #released: Promise<ReleaseResult> | undefined;
 
   constructor(
     grant: Grant,
-    options: { readonly requestId: string; readonly tenant: string; readonly keeper: LeaseKeeper },
+    options: {
+      readonly requestId: string;
+      readonly tenant: string;
+      readonly leaseMs: number;
+      readonly keeper: LeaseKeeper;
+    },
   ) {
     this.requestId = options.requestId;
     this.tenant = options.tenant;
+    this.leaseMs = options.leaseMs;
     this.account = grant.account;
     this.target = grant.target;
     this.targetIndex = grant.targetIndex;
@@ -49,12 +59,18 @@ export class Lease implements AsyncDisposable {
 
   /** Fires with an AppError `lease_lost` when the slot is not ours any more: stop the work. */
   get signal(): AbortSignal {
-    return this.#lost.signal;
+    if (this.#watch === undefined) {
+      this.#watch = new AbortController();
+      if (this.#lostBecause !== undefined) this.#watch.abort(this.#lostBecause);
+    }
+    return this.#watch.signal;
   }
 
   /** Called by the scheduler alone. */
   markLost(reason: Error): void {
-    if (this.#released === undefined) this.#lost.abort(reason);
+    if (this.#released !== undefined) return;
+    this.#lostBecause = reason;
+    this.#watch?.abort(reason);
   }
 
   /**

@@ -1,9 +1,10 @@
 // What a caller is told when the heart says no: messages and codes, and the checks of ids.
-import type { DenialReason } from '../core/domain.ts';
-import { DEFAULT_TENANT, isRequestId } from '../core/domain.ts';
+import type { DenialReason, Target } from '../core/domain.ts';
+import { DEFAULT_TENANT, NAME_PATTERN, isRequestId } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { CODES } from '../redis/codes.ts';
 import type { LeaseRef } from './types.ts';
+import { demandOf } from './wire.ts';
 import type { Answer } from './wire.ts';
 
 /** Milliseconds after which a repeat makes sense where nothing better is known. */
@@ -51,13 +52,37 @@ function invalidId(): AppError {
   );
 }
 
-export function checkedId(id: string): string {
-  if (!isRequestId(id)) throw invalidId();
-  return id;
+/** "tenant/id", the name of a request in its cell. */
+export function keyOf({ tenant = DEFAULT_TENANT, requestId }: Omit<LeaseRef, 'fence'>): string {
+  if (!isRequestId(requestId)) throw invalidId();
+  if (!NAME_PATTERN.test(tenant)) {
+    throw new AppError('invalid_params', 'A tenant has 1 to 64 letters, digits, ".", "_" or "-".', {
+      param: 'tenant',
+    });
+  }
+  return `${tenant}/${requestId}`;
 }
 
-export function keyOf({ tenant = DEFAULT_TENANT, requestId }: Omit<LeaseRef, 'fence'>): string {
-  return `${tenant}/${checkedId(requestId)}`;
+const MAX_TARGETS = 16;
+const DEMAND_PATTERN = /^[\x21-\x7e]+(?:\t[\x21-\x7e]+)+$/;
+
+/** Lists of targets that were checked: they come from routes, so the same few come again. */
+const checked = new WeakMap<readonly Target[], string>();
+
+/** The targets as the heart reads them. */
+export function checkedDemand(targets: readonly Target[]): string {
+  const known = checked.get(targets);
+  if (known !== undefined) return known;
+  const demand = demandOf(targets);
+  if (targets.length <= MAX_TARGETS && DEMAND_PATTERN.test(demand)) {
+    checked.set(targets, demand);
+    return demand;
+  }
+  throw new AppError(
+    'invalid_params',
+    `There are 1 to ${MAX_TARGETS} targets; pools and models are printable ASCII without spaces.`,
+    { param: 'targets' },
+  );
 }
 
 export function gaveUp(): AppError {

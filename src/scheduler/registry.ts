@@ -21,6 +21,8 @@ export interface RegistryOptions {
   readonly keys: CellKeys;
   readonly scripts: Scripts;
   readonly recoveryMs: number;
+  /** Whether nobody but this process can hold leases of the cell. */
+  readonly isAlone: boolean;
   /** Cell time for tests; the server's own by default. */
   readonly clock?: () => number;
 }
@@ -169,7 +171,7 @@ export class CellRegistry {
   }
 
   async #configure(current: Registry, next: Registry, seen: SeenCell): Promise<boolean> {
-    const { redis, keys, scripts, recoveryMs, clock } = this.#options;
+    const { redis, keys, scripts, recoveryMs, isAlone, clock } = this.#options;
     const numberOf = new Map(next.models.map((entry) => [keys.concurrency(entry), entry.number]));
     const number = (target: Target): number => numberOf.get(keys.concurrency(target)) ?? 0;
     const mixed = new Set(next.classes.filter((entry) => entry.mixed).map((entry) => entry.number));
@@ -203,7 +205,8 @@ export class CellRegistry {
     const head = Buffer.alloc(32);
     head.writeDoubleLE(current.generation, 0);
     head.writeDoubleLE(seen.incarnation, 8);
-    head.writeDoubleLE(recoveryMs, 16);
+    // Leases that a new cell does not know can only be held by somebody who was there before.
+    head.writeDoubleLE(isAlone && seen.incarnation === 0 ? 0 : recoveryMs, 16);
     head.writeDoubleLE(clock?.() ?? -1, 24);
     const reply = (await callScript(redis, scripts.configure, 'configure', bound, [
       head,

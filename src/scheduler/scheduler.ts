@@ -1,6 +1,5 @@
 // The library's face of the heart: acquire, renew, release, cancel. Deciding is the store's
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
-import type { Redis } from 'ioredis';
 import { nanoid } from 'nanoid';
 import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
@@ -9,18 +8,17 @@ import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
 import { CODES, namesByCode } from '../redis/codes.ts';
 import { cellKeys } from '../redis/keys.ts';
-import type { KeyStyle } from '../redis/keys.ts';
 import { loadScripts } from '../redis/scripts.ts';
+import { readGrant } from './answers.ts';
 import { Batcher } from './batcher.ts';
 import { CellLink } from './cell-link.ts';
-import { audit } from './inspect.ts';
 import { Lease } from './lease.ts';
 import type { LeaseKeeper } from './lease.ts';
 import type { SchedulerAccount } from './plan.ts';
 import {
   DENIAL_MESSAGES,
   DENIAL_RETRY_MS,
-  checkedId,
+  checkedDemand,
   denialCode,
   gaveUp,
   keyOf,
@@ -34,36 +32,15 @@ import type {
   LeaseRef,
   ReleaseReport,
   RenewResult,
+  SchedulerOptions,
 } from './types.ts';
 import { Unconfirmed } from './unconfirmed.ts';
-import { claimOf, demandOf } from './wire.ts';
+import { Upkeep } from './upkeep.ts';
+import { claimOf } from './wire.ts';
 import type { Answer, Operation } from './wire.ts';
-
-export interface SchedulerOptions {
-  readonly redis: Redis;
-  readonly cell: string;
-  readonly keyStyle: KeyStyle;
-  readonly leaseMs: number;
-  readonly maxLeaseMs: number;
-  readonly reapIntervalMs: number;
-  readonly rememberMs: number;
-  readonly rememberMax: number;
-  readonly recoveryMs: number;
-  readonly maxCallsInFlight: number;
-  readonly maxPendingOperations: number;
-  readonly auditIntervalMs: number;
-  /** Time in ms after which the store counts as unavailable. */
-  readonly timeoutMs: number;
-  /**
-   * Whether another server behind the same address counts as a loss of data (default true).
-   * False only where this process runs the server itself, for itself alone.
-   */
-  readonly watchServer?: boolean;
-}
 
 const TAG = CODES.TAG;
 const REASONS = namesByCode(CODES.REASON);
-const JITTER = 0.2;
 
 export class Scheduler implements Service, LeaseKeeper {
   readonly id = nanoid(10);
@@ -73,27 +50,18 @@ export class Scheduler implements Service, LeaseKeeper {
   readonly #batcher: Batcher;
   readonly #renewals: Renewals;
   readonly #unconfirmed: Unconfirmed;
-  #tickTimer: NodeJS.Timeout | undefined;
-  #auditTimer: NodeJS.Timeout | undefined;
+  readonly #upkeep: Upkeep;
   #isStopping = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    const { redis, cell, keyStyle, recoveryMs, leaseMs } = options;
+    const { redis, cell, keyStyle, recoveryMs, leaseMs, watchServer = true } = options;
     const scripts = loadScripts();
-    const registry = new CellRegistry({
-      redis,
-      keys: cellKeys(cell, keyStyle),
-      scripts,
-      recoveryMs,
-    });
+    const keys = cellKeys(cell, keyStyle);
+    const isAlone = !watchServer;
+    const registry = new CellRegistry({ redis, keys, scripts, recoveryMs, isAlone });
     const events = this.events;
-    this.#link = new CellLink({
-      redis,
-      registry,
-      events,
-      watchServer: options.watchServer ?? true,
-    });
+    this.#link = new CellLink({ redis, registry, events, watchServer });
     this.#batcher = new Batcher({
       ...options,
       scripts,
@@ -105,6 +73,7 @@ export class Scheduler implements Service, LeaseKeeper {
     const submit = (op: Operation): Promise<Answer> => this.#batcher.submit(op);
     this.#renewals = new Renewals({ submit, events, leaseMs });
     this.#unconfirmed = new Unconfirmed(submit);
+    this.#upkeep = new Upkeep({ ...options, events, reap: () => this.reap() });
   }
 
   /** Registers the accounts; may be called again on a live system with changed ones. */
@@ -114,19 +83,17 @@ export class Scheduler implements Service, LeaseKeeper {
 
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
   async start(): Promise<void> {
-    await this.ping();
+    await this.#recovered();
     await this.#renewals.start();
     await this.#unconfirmed.start();
-    this.#tickLater();
-    this.#auditTimer = setInterval(() => void this.#audit(), this.#options.auditIntervalMs).unref();
+    await this.#upkeep.start();
   }
 
   /** Gives back all that is held, then resolves. New acquires are refused from the first moment. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    clearTimeout(this.#tickTimer);
-    clearInterval(this.#auditTimer);
+    await this.#upkeep.stop();
     await Promise.allSettled(
       this.#renewals.leases().map((lease) => lease.release({ outcome: 'ignored' })),
     );
@@ -152,28 +119,28 @@ export class Scheduler implements Service, LeaseKeeper {
     const { targets, tenant = DEFAULT_TENANT, holder = this.id, signal } = request;
     const { leaseMs = this.#options.leaseMs, renewal = 'automatic' } = request;
     if (isAborted(signal)) throw gaveUp();
-    const requestId = checkedId(request.requestId ?? nanoid());
-    const key = `${tenant}/${requestId}`;
-    const demand = demandOf(targets);
+    const requestId = request.requestId ?? nanoid();
+    const key = keyOf({ tenant, requestId });
+    const demand = checkedDemand(targets);
     const claim = claimOf(holder, demand, this.#checkedLife(leaseMs));
     const sentAt = performance.now();
+    const isFresh = request.requestId === undefined;
     let answer: Answer;
     try {
-      const isFresh = request.requestId === undefined;
       const op = { kind: 'acquire', id: key, demand, leaseMs, claim, isFresh } as const;
       answer = await this.#batcher.submit(op);
     } catch (error) {
       // Perhaps granted all the same: nobody else knows an id that was made here.
-      if (request.requestId === undefined)
-        this.#unconfirmed.add({ kind: 'cancel', id: key }, leaseMs);
+      if (isFresh) this.#unconfirmed.add({ kind: 'cancel', id: key }, leaseMs);
       throw error;
     }
     if (answer.tag === TAG.denied) return this.#denied(answer, targets);
     const known = this.#renewals.get(key);
-    const lease = this.#leaseOf(answer, { requestId, tenant, targets });
+    const lease = this.#leaseOf(answer, { requestId, tenant, targets, leaseMs });
     if (known?.fence === lease.fence) return { kind: 'granted', lease: known };
     if (renewal === 'automatic') this.#renewals.add({ lease, key, leaseMs, claim, sentAt });
-    this.#emitGranted(lease);
+    const { account, target, replayed } = lease;
+    this.events.emit('granted', { account, target, replayed });
     if (isAborted(signal)) {
       lease.release({ outcome: 'ignored' }).catch(() => undefined);
       throw gaveUp();
@@ -224,9 +191,20 @@ export class Scheduler implements Service, LeaseKeeper {
     return tag === TAG.was_granted ? 'was_granted' : 'already';
   }
 
-  /** Runs an empty tick. Rejects when the store cannot serve. */
+  /** Runs an empty tick. Rejects when the store cannot serve, `recovering` while it must not. */
   async ping(): Promise<void> {
-    await this.#batcher.tick();
+    const { recoveringMs } = await this.#batcher.tick();
+    if (recoveringMs === 0) return;
+    throw new AppError('recovering', DENIAL_MESSAGES.recovering, { retryAfterMs: recoveringMs });
+  }
+
+  /** Waits until the cell grants: a cell that is new, or has lost its data, lets holders register first. */
+  async #recovered(): Promise<void> {
+    for (;;) {
+      const { recoveringMs } = await this.#batcher.tick();
+      if (recoveringMs === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, recoveringMs));
+    }
   }
 
   /** Reaps all that is due now; returns the number of slots that came back. */
@@ -255,7 +233,7 @@ export class Scheduler implements Service, LeaseKeeper {
       this.events.emit('released', { account, target, outcome, heldMs });
       return tag === TAG.released ? 'released' : 'already';
     } catch (error) {
-      this.#unconfirmed.add(op, this.#options.maxLeaseMs);
+      this.#unconfirmed.add(op, lease.leaseMs);
       this.events.emit('releaseFailed', { requestId, account, error: error as Error });
       throw error;
     }
@@ -274,34 +252,16 @@ export class Scheduler implements Service, LeaseKeeper {
       readonly requestId: string;
       readonly tenant: string;
       readonly targets: readonly Target[];
+      readonly leaseMs: number;
     },
   ): Lease {
-    const replayed = answer.tag === TAG.replayed;
-    if (answer.tag !== TAG.granted && !replayed) throw mistakeOf(answer);
-    const { requestId, tenant, targets } = request;
-    const model = this.#link.view.model(answer.model);
-    const targetIndex = replayed
-      ? Math.max(
-          0,
-          targets.findIndex((t) => t.pool === model?.pool && t.model === model.model),
-        )
-      : answer.detail;
-    const account = this.#link.accountName(answer.account);
-    const target = targets[targetIndex];
-    if (account === undefined || target === undefined) {
-      const op = { kind: 'release', id: `${tenant}/${requestId}`, fence: answer.fence } as const;
-      this.#unconfirmed.add({ ...op, outcome: 'ignored' }, this.#options.leaseMs);
-      throw new AppError(
-        'internal',
-        'The store granted an account that this daemon does not know.',
-      );
-    }
-    const grant = { account, target, targetIndex, fence: answer.fence, expiresAtMs: answer.at };
-    return new Lease({ ...grant, replayed }, { requestId, tenant, keeper: this });
-  }
-
-  #emitGranted({ account, target, replayed }: Lease): void {
-    this.events.emit('granted', { account, target, replayed });
+    if (answer.tag !== TAG.granted && answer.tag !== TAG.replayed) throw mistakeOf(answer);
+    const { requestId, tenant, targets, leaseMs } = request;
+    const grant = readGrant(answer, targets, this.#link);
+    if (grant !== undefined) return new Lease(grant, { requestId, tenant, leaseMs, keeper: this });
+    const op = { kind: 'release', id: `${tenant}/${requestId}`, fence: answer.fence } as const;
+    this.#unconfirmed.add({ ...op, outcome: 'ignored' }, leaseMs);
+    throw new AppError('internal', 'The store granted an account that this daemon does not know.');
   }
 
   #refuseWhenStopping(): void {
@@ -315,28 +275,6 @@ export class Scheduler implements Service, LeaseKeeper {
     throw new AppError('invalid_params', `leaseMs must be an integer from 1 to ${maxLeaseMs}.`, {
       param: 'leaseMs',
     });
-  }
-
-  /** The floor under all other ticks: heals in idleness. Jittered, so that daemons spread out. */
-  #tickLater(): void {
-    const { reapIntervalMs } = this.#options;
-    const delay = reapIntervalMs * (1 + JITTER * (Math.random() - 0.5));
-    this.#tickTimer = setTimeout(() => {
-      this.reap()
-        .catch(() => undefined)
-        .finally(() => {
-          if (!this.#isStopping) this.#tickLater();
-        });
-    }, delay).unref();
-  }
-
-  async #audit(): Promise<void> {
-    try {
-      const { differences } = await audit(this.#options);
-      this.events.emit('audited', { differences: differences.length });
-    } catch {
-      // The store is away: storeError has told, and the next audit will look again.
-    }
   }
 }
 

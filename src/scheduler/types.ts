@@ -1,6 +1,30 @@
 // What callers of the scheduler give and get. The verbs themselves are in scheduler.ts.
+import type { Redis } from 'ioredis';
 import type { DenialReason, Outcome, Target } from '../core/domain.ts';
+import type { KeyStyle } from '../redis/keys.ts';
 import type { Lease } from './lease.ts';
+
+export interface SchedulerOptions {
+  readonly redis: Redis;
+  readonly cell: string;
+  readonly keyStyle: KeyStyle;
+  readonly leaseMs: number;
+  readonly maxLeaseMs: number;
+  readonly reapIntervalMs: number;
+  readonly rememberMs: number;
+  readonly rememberMax: number;
+  readonly recoveryMs: number;
+  readonly maxCallsInFlight: number;
+  readonly maxPendingOperations: number;
+  readonly auditIntervalMs: number;
+  /** Time in ms after which the store counts as unavailable. */
+  readonly timeoutMs: number;
+  /**
+   * Whether another server behind the same address counts as a loss of data (default true).
+   * False only where this process runs the server itself, for itself alone.
+   */
+  readonly watchServer?: boolean;
+}
 
 export interface AcquireRequest {
   /** Ordered: a later target is used only where all earlier ones have nothing free. */

@@ -200,6 +200,8 @@ export interface TickReport {
   readonly reaped: number;
   readonly overage: number;
   readonly setAside: number;
+  /** Time in ms for which nothing is granted: leases register again. */
+  readonly recoveringMs: number;
   readonly answers: Buffer;
 }
 
@@ -211,12 +213,12 @@ export type TickReply =
   | { readonly kind: 'outdated' };
 
 export function decodeReply(reply: unknown): TickReply {
-  const [tag, now, incarnation, sequence, more, reaped, overage, setAside, answers] = reply as [
-    Buffer,
-    ...number[],
-  ] as unknown as [Buffer, number, number, number, number, number, number, number, Buffer];
+  const [tag, ...rest] = reply as [Buffer, ...unknown[]];
   const kind = tag.toString();
   if (kind === 'stale' || kind === 'unconfigured' || kind === 'outdated') return { kind };
-  const report = { nowMs: now, incarnation, sequence, more: more === 1, reaped, overage, setAside };
-  return { kind: 'ok', report: { ...report, answers } };
+  const answers = rest.pop() as Buffer;
+  const [nowMs = 0, incarnation = 0, sequence = 0, more, reaped = 0, ...last] = rest as number[];
+  const [overage = 0, setAside = 0, recoveringMs = 0] = last;
+  const report = { nowMs, incarnation, sequence, more: more === 1, reaped, overage, setAside };
+  return { kind: 'ok', report: { ...report, recoveringMs, answers } };
 }

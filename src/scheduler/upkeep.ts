@@ -1,0 +1,63 @@
+// What a daemon does for the cell without being asked: the periodic tick under all other ticks, which
+// reaps in idleness, and an audit of its own.
+import type { SchedulerEmitter } from '../core/events.ts';
+import type { Service } from '../core/service.ts';
+import { audit } from './inspect.ts';
+import type { InspectSource } from './inspect.ts';
+
+export interface UpkeepOptions extends InspectSource {
+  readonly reap: () => Promise<unknown>;
+  readonly events: SchedulerEmitter;
+  readonly reapIntervalMs: number;
+  readonly auditIntervalMs: number;
+}
+
+/** Part of the interval by which ticks are spread, so that daemons do not tick together. */
+const JITTER = 0.2;
+/** The store waits while an audit looks: a daemon's own looks at no more leases than this. */
+const OWN_AUDIT_MOST = 20_000;
+
+export class Upkeep implements Service {
+  readonly #options: UpkeepOptions;
+  #tickTimer: NodeJS.Timeout | undefined;
+  #auditTimer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    this.#tickLater();
+    this.#auditTimer = setInterval(() => void this.#audit(), this.#options.auditIntervalMs).unref();
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#tickTimer);
+    clearInterval(this.#auditTimer);
+    return Promise.resolve();
+  }
+
+  #tickLater(): void {
+    const { reapIntervalMs, reap } = this.#options;
+    const delay = reapIntervalMs * (1 + JITTER * (Math.random() - 0.5));
+    this.#tickTimer = setTimeout(() => {
+      void reap()
+        .catch(() => undefined)
+        .finally(() => {
+          if (!this.#isStopped) this.#tickLater();
+        });
+    }, delay).unref();
+  }
+
+  async #audit(): Promise<void> {
+    try {
+      const { differences } = await audit(this.#options, OWN_AUDIT_MOST);
+      this.#options.events.emit('audited', { differences: differences.length });
+    } catch {
+      // The store is away: storeError has told, and the next audit will look again.
+    }
+  }
+}
