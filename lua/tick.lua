@@ -60,7 +60,7 @@ if early_reply then
 end
 
 requests.begin()
-accounts.begin()
+accounts.begin(cell.stored_incarnation, cell.stored_sequence)
 classes.begin()
 rules.begin()
 expiry.begin()

@@ -13,6 +13,7 @@ local function read()
   cell.recover_until, cell.keep_until = tonumber(values[7]), tonumber(values[8])
   cell.rotate_at, cell.server, cell.registry = tonumber(values[9]), values[10], values[11]
   cell.overage, cell.settings_changed = 0, false
+  cell.stored_incarnation, cell.stored_sequence = cell.incarnation, cell.sequence
   return true
 end
 

@@ -15,6 +15,7 @@ function commit.run()
   expiry.commit()
   daemons.commit()
   cell.commit()
+  accounts.keep()
   local reply = { 'ok', cell.now, cell.incarnation, cell.sequence, expiry.more, expiry.reaped,
     cell.overage, set_aside, math.max(0, cell.recover_until - cell.now), operations.answers() }
   if operations.count() > 0 then

@@ -69,48 +69,47 @@ local function unpack_batch()
   operations.batch = batch
 end
 
---- Acquires come last, and so does what arrived behind an acquire of the same id.
-local function order(repeats)
+--- With repeated ids: what arrived behind an acquire of its id stays behind it.
+local function order_repeats()
   local behind = {}
+  early, late = {}, {}
   for i = 1, count do
-    local kind = batch[(i - 1) * OP.fields + OP.kind]
-    local comes_last = kind == KIND.acquire or kind == KIND.reap
-    if repeats then
-      local id = arg_id(i)
-      comes_last = comes_last or behind[id]
-      behind[id] = comes_last
-    end
-    if comes_last then
-      late[#late + 1] = i
-    else
-      early[#early + 1] = i
-    end
+    local id, kind = arg_id(i), batch[(i - 1) * OP.fields + OP.kind]
+    behind[id] = behind[id] or kind == KIND.acquire or kind == KIND.reap
+    local list = behind[id] and late or early
+    list[#list + 1] = i
   end
 end
 
 --- Reads what the batch names: its requests, the heads of its classes, and the accounts of both.
+--- Acquires come last.
 function operations.load()
   unpack_batch()
   slots, early, late, answers = {}, {}, {}, {}
-  local known, unknown, demanded, repeats = {}, {}, {}, false
+  local known, unknown, demanded, repeats, op = {}, {}, {}, false, 0
   for i = 1, count do
-    local id, op = arg_id(i), (i - 1) * OP.fields
-    local is_acquire = batch[op + OP.kind] == KIND.acquire
+    local id, kind = arg_id(i), batch[op + OP.kind]
     if slots[id] then
       repeats = true
     else
       slots[id] = i
     end
-    if is_acquire then
+    if kind == KIND.acquire then
+      late[#late + 1] = i
       demanded[#demanded + 1] = batch[op + OP.demand]
+      -- Nobody but its daemon knows an id that was made just now.
+      if batch[op + OP.flags] ~= ACQUIRE.fresh then
+        known[#known + 1], unknown[#unknown + 1] = id, id
+      end
+    else
+      local list = kind == KIND.reap and late or early
+      list[#list + 1], known[#known + 1] = i, id
     end
-    -- Nobody but its daemon knows an id that was made just now.
-    if not is_acquire or batch[op + OP.flags] ~= ACQUIRE.fresh then
-      known[#known + 1] = id
-      unknown[#unknown + 1] = is_acquire and id or nil
-    end
+    op = op + OP.fields
   end
-  order(repeats)
+  if repeats then
+    order_repeats()
+  end
   requests.load(known, unknown)
   choice.load(demanded)
 end

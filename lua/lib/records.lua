@@ -54,7 +54,7 @@ function records.read_account(name, raw)
     return false
   end
   local flags, class, index, limit, capacity = unpack_from('<BI2I4I4I4', raw, 2)
-  return { name, raw, 0, 0, false, 0, flags % 2 == 1 and limit or 0, class, index, LOAD.scale / capacity }
+  return { name, raw, 0, 0, false, -1, flags % 2 == 1 and limit or 0, class, index, LOAD.scale / capacity }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.
@@ -73,7 +73,8 @@ function records.serves(account, model)
   return false
 end
 
---- model number, then tier by tier how many classes it has and their numbers.
+--- model number, then tier by tier how many classes it has and their numbers. `only` is its class
+--- where there is but one, and that one is not mixed.
 function records.read_target(raw)
   local model, at, tiers = unpack_from('<I2', raw), 3, {}
   while at <= #raw do
@@ -84,5 +85,7 @@ function records.read_target(raw)
     tiers[#tiers + 1] = tier
     at = at + 1 + 2 * #tier
   end
-  return { model = model, tiers = tiers }
+  local first = tiers[1]
+  local is_plain = #tiers == 1 and #first == 1 and first[1] < CLASS.mixed
+  return { model = model, tiers = tiers, only = is_plain and first[1] or false }
 end

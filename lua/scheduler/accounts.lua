@@ -1,24 +1,32 @@
 -- The view of accounts (ACCOUNT): their limits and how many leases each has in flight.
--- What configuration says of an account stays in memory between calls, for as long as the cell has
--- the same registry; what changes with every lease is read in every batch.
+-- It stays in memory between calls. What configuration says holds for as long as the cell has the
+-- same registry. In-flight counts hold when the cell's sequence is the one that this memory has
+-- written last: every tick moves it, so nobody else has written since; otherwise they are read.
 -- Ties of the load ratio go to the account that was touched (granted from or returned to) longest
 -- ago, so equals rotate.
-local memory, cells = {}, 0 -- cell key -> { registry, accounts by name }
+local memory, cells = {}, 0 -- cell key -> what is remembered of the cell
+local own -- the memory of this cell: registry, incarnation, sequence, epoch, accounts by name
 local known -- the accounts of this cell by name
-local turn = 0 -- the number of the batch, for what was read in it
+local epoch -- counts read in an older epoch are not true any more
 local changed -- accounts that this batch has touched, in order
 local texts, numbers = decimals.texts, decimals.numbers
 
-function accounts.begin()
-  local remembered = memory[key_cell]
-  if not remembered or remembered.registry ~= cell.registry then
+--- `incarnation` and `sequence` as they were stored before this batch.
+function accounts.begin(incarnation, sequence)
+  own = memory[key_cell]
+  if not own or own.registry ~= cell.registry then
     if cells >= MEMORY.cells then
       memory, cells = {}, 0
     end
-    remembered = { registry = cell.registry, accounts = {} }
-    memory[key_cell], cells = remembered, cells + 1
+    own = { registry = cell.registry, epoch = 0, accounts = {} }
+    memory[key_cell], cells = own, cells + 1
   end
-  known, changed, turn = remembered.accounts, {}, turn + 1
+  if own.sequence ~= sequence or own.incarnation ~= incarnation then
+    own.epoch = own.epoch + 1
+  end
+  -- Should this batch fail half-way, nothing in memory counts.
+  own.sequence = false
+  known, epoch, changed = own.accounts, own.epoch, {}
 end
 
 local function learn(names)
@@ -28,44 +36,43 @@ local function learn(names)
   end
 end
 
---- Reads what this batch does not know yet of the accounts.
-function accounts.load(names)
-  local strangers, wanted, n = {}, {}, 0
-  for i = 1, #names do
-    local name = names[i]
-    local account = known[name]
-    if not account or account[ACCOUNT.turn] ~= turn then
-      n = n + 1
-      wanted[n] = name
-      if account then
-        account[ACCOUNT.turn] = turn
-      else
-        strangers[#strangers + 1] = name
-      end
-    end
-  end
-  if n == 0 then
-    return
-  end
+local function read(names, strangers)
   if #strangers > 0 then
     learn(strangers)
   end
-  local counts = redis.call('HMGET', key_inflight, unpack(wanted))
-  for i = 1, n do
-    local account, count = known[wanted[i]], counts[i]
+  local counts = redis.call('HMGET', key_inflight, unpack(names))
+  for i = 1, #names do
+    local account = known[names[i]]
     if account then
-      local in_flight = numbers[count] or decimals.read(count)
+      local in_flight = numbers[counts[i]] or decimals.read(counts[i])
       local ratio = (in_flight + 1) * account[ACCOUNT.step]
       account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
-      account[ACCOUNT.turn], account[ACCOUNT.touched] = turn, false
+      account[ACCOUNT.epoch], account[ACCOUNT.touched] = epoch, false
     end
+  end
+end
+
+--- Reads what is not known of the accounts.
+function accounts.load(names)
+  local strangers, wanted
+  for i = 1, #names do
+    local name = names[i]
+    local account = known[name]
+    if not account or account[ACCOUNT.epoch] ~= epoch then
+      wanted, strangers = wanted or {}, strangers or {}
+      wanted[#wanted + 1] = name
+      strangers[#strangers + 1] = not account and name or nil
+    end
+  end
+  if wanted then
+    read(wanted, strangers)
   end
 end
 
 --- The account, or nil where the registry does not know it.
 function accounts.get(name)
   local account = known[name]
-  if not account or account[ACCOUNT.turn] ~= turn then
+  if not account or account[ACCOUNT.epoch] ~= epoch then
     accounts.load({ name })
     account = known[name]
   end
@@ -126,4 +133,12 @@ function accounts.commit()
   for class, list in pairs(full) do
     redis.call('ZREM', key_class(class), unpack(list))
   end
+end
+
+--- All is written: what this memory holds is what the store holds.
+function accounts.keep()
+  for i = 1, #changed do
+    changed[i][ACCOUNT.touched] = false
+  end
+  own.incarnation, own.sequence = cell.incarnation, cell.sequence
 end

@@ -91,7 +91,14 @@ function choice.pick(targets)
   local reason = REASON.no_account_for_model
   for t = 1, #targets do
     local target = targets[t]
-    local tiers = target and target.tiers or {}
+    if target and target.only then
+      local account = classes.head(target.only)
+      if account then
+        return account, t
+      end
+      reason = REASON.pool_full
+    end
+    local tiers = target and not target.only and target.tiers or {}
     for i = 1, #tiers do
       reason = REASON.pool_full
       local account = best_of(tiers[i], target.model)

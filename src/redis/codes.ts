@@ -64,7 +64,7 @@ export const CODES = {
     in_flight: 3,
     ratio: 4,
     touched: 5,
-    turn: 6,
+    epoch: 6,
     limit: 7,
     class: 8,
     index: 9,
