@@ -54,7 +54,8 @@ function records.read_account(name, raw)
     return false
   end
   local flags, class, index, limit, capacity = unpack_from('<BI2I4I4I4', raw, 2)
-  return { name, raw, 0, 0, false, -1, flags % 2 == 1 and limit or 0, class, index, LOAD.scale / capacity }
+  local step = LOAD.scale / capacity
+  return { name, raw, 0, 0, false, -1, flags % 2 == 1 and limit or 0, class, index, step, false }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.

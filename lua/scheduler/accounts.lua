@@ -47,7 +47,7 @@ local function read(names, strangers)
       local in_flight = numbers[counts[i]] or decimals.read(counts[i])
       local ratio = (in_flight + 1) * account[ACCOUNT.step]
       account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
-      account[ACCOUNT.epoch], account[ACCOUNT.touched] = epoch, false
+      account[ACCOUNT.epoch], account[ACCOUNT.touched], account[ACCOUNT.touch] = epoch, false, false
     end
   end
 end
@@ -138,7 +138,7 @@ end
 --- All is written: what this memory holds is what the store holds.
 function accounts.keep()
   for i = 1, #changed do
-    changed[i][ACCOUNT.touched] = false
+    changed[i][ACCOUNT.touched], changed[i][ACCOUNT.touch] = false, cell.touches
   end
   own.incarnation, own.sequence = cell.incarnation, cell.sequence
 end

@@ -1,7 +1,6 @@
 -- Which account serves a demand: the first target that has room, in it the first tier, in it the
 -- class whose head is least loaded. At most 16 heads are compared; never a loop over accounts.
 local demands -- demand -> its targets, each with the model's number and its tiers, or false
-local touches -- untouched account -> when the store says that it was touched
 
 --- Reads what the registry says of every target that the batch names.
 local function read_demands()
@@ -25,7 +24,7 @@ end
 --- Opens the classes that the acquires of this batch look at first. Each gets its share of their
 --- number; a class that is asked for more reads on.
 function choice.load(demanded)
-  demands, touches = {}, {}
+  demands = {}
   if #demanded == 0 then
     return
   end
@@ -52,11 +51,11 @@ function choice.targets(demand)
 end
 
 local function stored_touch(account)
-  local touch = touches[account]
+  local touch = account[ACCOUNT.touch]
   if not touch then
     local score = redis.call('ZSCORE', key_class(account[ACCOUNT.class]), account[ACCOUNT.name])
     touch = score and tonumber(score) % LOAD.touches or 0
-    touches[account] = touch
+    account[ACCOUNT.touch] = touch
   end
   return touch
 end

@@ -18,6 +18,7 @@ function classes.moved(account)
   if not class then
     return
   end
+  class.is_known = false
   local ratio = account[ACCOUNT.ratio]
   if ratio < class.least_touched then
     class.least_touched = ratio
@@ -31,7 +32,8 @@ end
 local function open_class(number, wanted)
   local names = redis.call('ZRANGE', key_class(number), 0, wanted - 1)
   open[number] = { number = number, names = names, at = 1, step = wanted,
-    complete = #names < wanted, least_touched = math.huge, heap = false }
+    complete = #names < wanted, least_touched = math.huge, heap = false,
+    is_known = false, best = nil }
   accounts.each_touched(classes.moved)
   return names
 end
@@ -94,14 +96,7 @@ local function touched_head(class)
   end
 end
 
---- The least loaded account of the class with room, or nil. Among equals an untouched one is
---- the one that waited longer.
-function classes.head(number)
-  local class = open[number]
-  if not class then
-    accounts.load(open_class(number, LOAD.least_heads))
-    class = open[number]
-  end
+local function find_head(class)
   local fresh = untouched_head(class)
   if fresh and fresh[ACCOUNT.ratio] <= class.least_touched then
     return fresh
@@ -113,17 +108,38 @@ function classes.head(number)
   return fresh or used
 end
 
---- The least loaded of a `mixed` class that serves the model, within a bound.
+local function opened(number, wanted)
+  local class = open[number]
+  if not class then
+    accounts.load(open_class(number, wanted))
+    class = open[number]
+  end
+  return class
+end
+
+--- The least loaded account of the class with room, or nil. Among equals an untouched one is
+--- the one that waited longer.
+function classes.head(number)
+  local class = open[number] or opened(number, LOAD.least_heads)
+  if not class.is_known then
+    class.best, class.is_known = find_head(class), true
+  end
+  return class.best
+end
+
+--- The least loaded account of a `mixed` class that serves the model, within a bound. Untouched
+--- ones come in the order of their load, so the first of them ends the search.
 function classes.scan(number, model)
-  local best
-  local names = redis.call('ZRANGE', key_class(number), 0, LOAD.mixed_scan - 1)
-  accounts.load(names)
-  for i = 1, #names do
-    local account = accounts.get(names[i])
+  local class, best = opened(number, LOAD.mixed_scan), nil
+  for i = 1, #class.names do
+    local account = accounts.get(class.names[i])
     if account and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
-      and records.serves(account, model)
-      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]) then
+      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio])
+      and records.serves(account, model) then
       best = account
+    end
+    if best and not best[ACCOUNT.touched] then
+      return best
     end
   end
   return best

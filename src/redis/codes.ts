@@ -69,6 +69,7 @@ export const CODES = {
     class: 8,
     index: 9,
     step: 10,
+    touch: 11,
   },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
   ACQUIRE: { fresh: 1 },
@@ -84,7 +85,7 @@ export const CODES = {
    * Score of an account in its class: load ratio × touches + last touch. The ratio reaches
    * `scale`, so scores stay below 2^53; touches last for years at 10,000 grants a second.
    */
-  LOAD: { scale: 9000, touches: 1e12, least_heads: 4, mixed_scan: 64 },
+  LOAD: { scale: 9000, touches: 1e12, least_heads: 4, mixed_scan: 32 },
   /** Class numbers from here on are scanned instead of read at their head. */
   CLASS: { mixed: 32_768 },
   EXPIRY: { entries: 4, ids: 64 },
