@@ -27,7 +27,7 @@
 --- @arg holdings string one line a lease to register: "account TAB pool TAB model"
 --- @arg operations packed 40 bytes each, see lib/operations.lua
 --- @arg id[] string "tenant/id" of each operation
---- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms answers
+--- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms answers
 --- @reply stale generation
 --- @reply outdated
 --- @reply unconfigured

@@ -17,7 +17,8 @@ function commit.run()
   cell.commit()
   accounts.keep()
   local reply = { 'ok', cell.now, cell.incarnation, cell.sequence, expiry.more, expiry.reaped,
-    cell.overage, set_aside, math.max(0, cell.recover_until - cell.now), operations.answers() }
+    cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
+    math.max(0, cell.keep_until - cell.now), operations.answers() }
   if operations.count() > 0 then
     replies.keep(reply)
   end

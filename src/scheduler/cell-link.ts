@@ -72,6 +72,16 @@ export class CellLink {
     this.#adopt(await this.#options.registry.apply(accounts, seen));
   }
 
+  /** Works with what the cell has registered; registers nothing. */
+  async join(): Promise<void> {
+    const view = await this.#options.registry.read();
+    if (view.registry.generation > 0) { this.#adopt(view); return; }
+    throw new AppError(
+      'no_account_for_model',
+      'The cell has no accounts: no daemon has ever served it.',
+    );
+  }
+
   /** The generation has changed, or the cell has vanished; concurrent callers share one look. */
   refresh(why: 'stale' | 'unconfigured'): Promise<void> {
     this.#refreshing ??= this.#refresh(why).finally(() => (this.#refreshing = undefined));

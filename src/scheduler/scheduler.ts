@@ -1,5 +1,6 @@
 // The library's face of the heart: acquire, renew, release, cancel. Deciding is the store's
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
@@ -68,7 +69,8 @@ export class Scheduler implements Service, LeaseKeeper {
       daemon: this.id,
       link: this.#link,
       events,
-      gapMs: leaseMs / 6,
+      // Half a renewal interval, but never less than what idle daemons leave between their ticks.
+      gapMs: Math.max(leaseMs / 6, 1.5 * options.reapIntervalMs),
     });
     const submit = (op: Operation): Promise<Answer> => this.#batcher.submit(op);
     this.#renewals = new Renewals({ submit, events, leaseMs });
@@ -79,6 +81,11 @@ export class Scheduler implements Service, LeaseKeeper {
   /** Registers the accounts; may be called again on a live system with changed ones. */
   async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
     await this.#link.configure(accounts);
+  }
+
+  /** Works with the accounts that the cell has already; throws where it has none. */
+  async join(): Promise<void> {
+    await this.#link.join();
   }
 
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
@@ -203,16 +210,20 @@ export class Scheduler implements Service, LeaseKeeper {
     for (;;) {
       const { recoveringMs } = await this.#batcher.tick();
       if (recoveringMs === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, recoveringMs));
+      await sleep(recoveringMs);
     }
   }
 
-  /** Reaps all that is due now; returns the number of slots that came back. */
+  /**
+   * Reaps all that is due now; returns the number of slots that came back. Waits where the cell
+   * waits for its holders: after a loss of data, or when nobody has served it for a while.
+   */
   async reap(): Promise<number> {
     for (let slots = 0; ;) {
-      const report = await this.#batcher.tick();
-      slots += report.reaped;
-      if (!report.more) return slots;
+      const { reaped, more, keepingMs } = await this.#batcher.tick();
+      slots += reaped;
+      if (!more && (keepingMs === 0 || this.#isStopping)) return slots;
+      if (!more) await sleep(keepingMs + 1);
     }
   }
 

@@ -202,6 +202,8 @@ export interface TickReport {
   readonly setAside: number;
   /** Time in ms for which nothing is granted: leases register again. */
   readonly recoveringMs: number;
+  /** Time in ms for which nothing is reaped: holders had no chance to renew. */
+  readonly keepingMs: number;
   readonly answers: Buffer;
 }
 
@@ -218,7 +220,7 @@ export function decodeReply(reply: unknown): TickReply {
   if (kind === 'stale' || kind === 'unconfigured' || kind === 'outdated') return { kind };
   const answers = rest.pop() as Buffer;
   const [nowMs = 0, incarnation = 0, sequence = 0, more, reaped = 0, ...last] = rest as number[];
-  const [overage = 0, setAside = 0, recoveringMs = 0] = last;
+  const [overage = 0, setAside = 0, recoveringMs = 0, keepingMs = 0] = last;
   const report = { nowMs, incarnation, sequence, more: more === 1, reaped, overage, setAside };
-  return { kind: 'ok', report: { ...report, recoveringMs, answers } };
+  return { kind: 'ok', report: { ...report, recoveringMs, keepingMs, answers } };
 }
