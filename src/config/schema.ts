@@ -13,7 +13,10 @@ export interface OptionMeta {
 
 const name = z
   .string()
-  .regex(NAME_PATTERN, 'use 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit');
+  .regex(
+    NAME_PATTERN,
+    'use 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit',
+  );
 const model = z.string().regex(MODEL_PATTERN, 'use 1 to 200 printable ASCII characters, no spaces');
 const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
@@ -41,10 +44,15 @@ const server = z
       env: 'SLOTKEEPER_API_KEY',
       secret: true,
     }),
-    maxBodyBytes: z.coerce.number().int().min(1024).default(10 * 1024 * 1024).meta({
-      description: 'Largest request body in bytes; larger ones get 413.',
-      env: 'SLOTKEEPER_MAX_BODY_BYTES',
-    }),
+    maxBodyBytes: z.coerce
+      .number()
+      .int()
+      .min(1024)
+      .default(10 * 1024 * 1024)
+      .meta({
+        description: 'Largest request body in bytes; larger ones get 413.',
+        env: 'SLOTKEEPER_MAX_BODY_BYTES',
+      }),
     headersTimeoutMs: ms(100, 600_000).default(10_000).meta({
       description: 'Time in ms for a client to send its headers.',
       env: 'SLOTKEEPER_HEADERS_TIMEOUT_MS',
@@ -66,11 +74,15 @@ const server = z
 
 const redis = z
   .strictObject({
-    url: z.string().regex(/^(rediss?|valkeys?|unix):\/\//, 'must start with redis://, rediss:// or unix://').optional().meta({
-      description: 'Redis to use. Without it a real Redis is brought and run under `dataDir`.',
-      env: 'REDIS_URL',
-      secret: true,
-    }),
+    url: z
+      .string()
+      .regex(/^(rediss?|valkeys?|unix):\/\//, 'must start with redis://, rediss:// or unix://')
+      .optional()
+      .meta({
+        description: 'Redis to use. Without it a real Redis is brought and run under `dataDir`.',
+        env: 'REDIS_URL',
+        secret: true,
+      }),
     dataDir: z.string().default('.slotkeeper').meta({
       description: 'Directory of the embedded Redis: its socket and its append-only data.',
       env: 'SLOTKEEPER_DATA_DIR',
@@ -109,7 +121,8 @@ const scheduler = z
       env: 'SLOTKEEPER_REMEMBER_MAX',
     }),
     recoveryMs: ms(0, 60_000).default(1500).meta({
-      description: 'Time in ms after a loss of data in which leases register again and none is granted.',
+      description:
+        'Time in ms after a loss of data in which leases register again and none is granted.',
       env: 'SLOTKEEPER_RECOVERY_MS',
     }),
     maxCallsInFlight: z.coerce.number().int().min(1).max(64).default(4).meta({

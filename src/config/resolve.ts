@@ -1,0 +1,88 @@
+// From what a file says to what the product works with: accounts with all that they inherit, and a
+// route for every model. It checks nothing: its input has passed the schema and the cross-checks.
+import { DEFAULT_TIMEOUTS } from './schema.ts';
+import type { AccountConfig, Config, FileConfig, RouteConfig, UpstreamTimeouts } from './schema.ts';
+
+type FilePool = FileConfig['pools'][string];
+type FileAccount = FilePool['accounts'][number];
+
+/** The result is frozen through and through, its route map included. */
+export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boolean }): Config {
+  const accounts = Object.entries(file.pools).flatMap(([name, pool]) => {
+    return pool.accounts.map((account) => resolveAccount(name, pool, account));
+  });
+  const { server, redis, scheduler, log } = file;
+  const routes = frozenMap(resolveRoutes(file, accounts));
+  return deepFreeze({ server, redis, scheduler, log, accounts, routes, demo });
+}
+
+function resolveAccount(poolName: string, pool: FilePool, account: FileAccount): AccountConfig {
+  const { name, maxConcurrency, weight, priority, enabled } = account;
+  return {
+    name,
+    pool: poolName,
+    maxConcurrency,
+    weight,
+    priority,
+    enabled,
+    models: [...new Set(account.models ?? pool.models ?? [])],
+    provider: account.provider ?? pool.provider ?? 'openai',
+    baseUrl: (account.baseUrl ?? pool.baseUrl ?? '').replace(/\/+$/, ''),
+    credential: account.credential ?? pool.credential,
+    timeouts: resolveTimeouts(pool.timeouts, account.timeouts),
+  };
+}
+
+type FileTimeouts = FilePool['timeouts'];
+
+function resolveTimeouts(pool: FileTimeouts, account: FileTimeouts): UpstreamTimeouts {
+  const pick = (name: keyof UpstreamTimeouts): number =>
+    account?.[name] ?? pool?.[name] ?? DEFAULT_TIMEOUTS[name];
+  return {
+    connectTimeoutMs: pick('connectTimeoutMs'),
+    headersTimeoutMs: pick('headersTimeoutMs'),
+    idleTimeoutMs: pick('idleTimeoutMs'),
+    totalTimeoutMs: pick('totalTimeoutMs'),
+  };
+}
+
+/** The file's routes first; then each other model as its own alias, pools in the file's order. */
+function resolveRoutes(
+  file: FileConfig,
+  accounts: readonly AccountConfig[],
+): Map<string, RouteConfig> {
+  const routes = new Map<string, RouteConfig>();
+  for (const [alias, { targets }] of Object.entries(file.routes)) {
+    routes.set(alias, { alias, targets });
+  }
+  const pools = new Map<string, Set<string>>();
+  for (const { pool, models } of accounts) {
+    for (const model of models) {
+      const serving = pools.get(model) ?? new Set();
+      pools.set(model, serving.add(pool));
+    }
+  }
+  for (const [alias, serving] of pools) {
+    if (routes.has(alias)) continue;
+    routes.set(alias, { alias, targets: [...serving].map((pool) => ({ pool, model: alias })) });
+  }
+  return routes;
+}
+
+function refuseChange(): never {
+  throw new TypeError('The configuration is frozen.');
+}
+
+/** Object.freeze leaves a Map's content open; this one refuses its own changing methods. */
+function frozenMap<K, V>(map: Map<K, V>): ReadonlyMap<K, V> {
+  for (const value of map.values()) deepFreeze(value);
+  return Object.freeze(
+    Object.assign(map, { set: refuseChange, delete: refuseChange, clear: refuseChange }),
+  );
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,267 @@
+// A driver of lua/tick.lua with a clock of its own: registers accounts, sends batches, reads answers
+// back into words and the stored structures into values. Nothing runs by itself: each send is one
+// call of the script, at the time that the test has set.
+import type { Redis } from 'ioredis';
+import type { Outcome, Target } from '../../src/core/domain.ts';
+import { CODES, namesByCode } from '../../src/redis/codes.ts';
+import type { CellKeys } from '../../src/redis/keys.ts';
+import { cellKeys } from '../../src/redis/keys.ts';
+import { callScript } from '../../src/redis/script.ts';
+import type { Scripts } from '../../src/redis/scripts.ts';
+import { loadScripts } from '../../src/redis/scripts.ts';
+import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
+import { CellRegistry } from '../../src/scheduler/registry.ts';
+import type { CellView } from '../../src/scheduler/registry.ts';
+import {
+  claimOf,
+  decodeAnswer,
+  decodeReply,
+  demandOf,
+  encodeBatch,
+  encodeHead,
+} from '../../src/scheduler/wire.ts';
+import type { EncodedBatch, Head, Operation, TickReport } from '../../src/scheduler/wire.ts';
+import type { TestRedis } from './redis.ts';
+
+export const GPT4: Target = { pool: 'openai', model: 'gpt-4' };
+
+export interface AccountWish {
+  readonly name?: string;
+  readonly pool?: string;
+  readonly slots?: number;
+  readonly weight?: number;
+  readonly tier?: number;
+  readonly enabled?: boolean;
+  readonly models?: readonly string[];
+}
+
+/** Account `a1` of pool `openai` with one slot for `gpt-4`, unless told otherwise. */
+export function anAccount(wish: AccountWish = {}): SchedulerAccount {
+  const { name = 'a1', pool = 'openai', slots = 1, weight = 1, tier = 0, enabled = true } = wish;
+  const { models = ['gpt-4'] } = wish;
+  return { name, pool, maxConcurrency: slots, weight, priority: tier, enabled, models };
+}
+
+export interface AcquireWish {
+  readonly targets?: readonly Target[];
+  readonly leaseMs?: number;
+  readonly holder?: string;
+  readonly isFresh?: boolean;
+}
+
+/** An acquire for `gpt-4` of `openai`, for 100 ms. Ids are "tenant/id". */
+export function acquire(id: string, wish: AcquireWish = {}): Operation {
+  const { targets = [GPT4], leaseMs = 100, holder = 'holder', isFresh = false } = wish;
+  const demand = demandOf(targets);
+  const claim = claimOf(holder, demand, leaseMs);
+  return { kind: 'acquire', id, demand, leaseMs, claim, isFresh };
+}
+
+export function renew(id: string, fence: number, leaseMs = 100): Operation {
+  return { kind: 'renew', id, fence, leaseMs };
+}
+
+export function release(id: string, fence: number, outcome: Outcome = 'success'): Operation {
+  return { kind: 'release', id, fence, outcome };
+}
+
+export const cancel = (id: string): Operation => ({ kind: 'cancel', id });
+export const check = (id: string): Operation => ({ kind: 'check', id });
+export const reap = (): Operation => ({ kind: 'reap', id: '' });
+
+export interface RegisterWish {
+  readonly fence: number;
+  readonly account?: string;
+  readonly target?: Target;
+  readonly leaseMs?: number;
+  readonly holder?: string;
+}
+
+/** A holder brings a lease back under the claim that acquire() would have made. */
+export function register(id: string, wish: RegisterWish): Operation {
+  const { fence, account = 'a1', target = GPT4, leaseMs = 100, holder = 'holder' } = wish;
+  const claim = claimOf(holder, demandOf([target]), leaseMs);
+  const holding = `${account}\t${target.pool}\t${target.model}`;
+  return { kind: 'register', id, fence, leaseMs, claim, holding };
+}
+
+/** An answer in words; which fields there are depends on the tag. */
+export interface Told {
+  readonly tag: keyof typeof CODES.TAG;
+  readonly account?: string;
+  readonly target?: string;
+  readonly targetIndex?: number;
+  readonly fence?: number;
+  readonly expiresAt?: number;
+  readonly reason?: keyof typeof CODES.REASON;
+  readonly retryAfterMs?: number;
+  readonly mistake?: keyof typeof CODES.MISTAKE;
+  readonly slots?: number;
+}
+
+/** What a daemon says beside its operations; by default what a healthy one would. */
+export type HeadWish = Partial<Head> & {
+  readonly daemon?: string;
+  readonly server?: string;
+  readonly entry?: 'tick' | 'tick_oom';
+};
+
+export type Reply =
+  | { readonly kind: 'ok'; readonly report: TickReport; readonly told: readonly Told[] }
+  | { readonly kind: 'stale' | 'unconfigured' | 'outdated' };
+
+const TAGS = namesByCode(CODES.TAG);
+const REASONS = namesByCode(CODES.REASON);
+const MISTAKES = namesByCode(CODES.MISTAKE);
+const FOREVER_MS = 1e12;
+
+export interface HeartOptions {
+  readonly cell: string;
+  /** Daemon of its batches. */
+  readonly daemon?: string;
+  /** Passed on when the cell is made: nothing is granted for so long. */
+  readonly recoveryMs?: number;
+  readonly server?: string;
+}
+
+export class Heart {
+  readonly redis: Redis;
+  readonly cell: string;
+  readonly keys: CellKeys;
+  readonly scripts: Scripts;
+  /** Cell time of the next call. */
+  now = 0;
+  /** The last pair that was seen, as a daemon would send it. */
+  incarnation = 0;
+  sequence = 0;
+  readonly server: string;
+  readonly daemon: string;
+  readonly #registry: CellRegistry;
+  #view: CellView | undefined;
+  #batches = 0;
+
+  constructor(redis: Redis, options: HeartOptions) {
+    const { cell, recoveryMs = 0, server = 'server-1', daemon = 'daemon-1' } = options;
+    this.redis = redis;
+    this.daemon = daemon;
+    this.cell = cell;
+    this.server = server;
+    this.keys = cellKeys(cell, 'plain');
+    this.scripts = loadScripts();
+    const { keys, scripts } = this;
+    const clock = (): number => this.now;
+    const isAlone = recoveryMs === 0;
+    this.#registry = new CellRegistry({ redis, keys, scripts, recoveryMs, isAlone, clock });
+  }
+
+  get view(): CellView {
+    if (this.#view === undefined) throw new Error('configure() comes first');
+    return this.#view;
+  }
+
+  async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
+    const { incarnation, server } = this;
+    this.#view = await this.#registry.apply(accounts, { incarnation, server });
+  }
+
+  /** Uses the registry of another heart on the same cell. */
+  async adopt(): Promise<void> {
+    this.#view = await this.#registry.read();
+  }
+
+  /** Sends one batch and expects it to be executed. */
+  async send(...ops: readonly Operation[]): Promise<readonly Told[]> {
+    const reply = await this.call(ops);
+    if (reply.kind !== 'ok') throw new Error(`the batch was not executed: ${reply.kind}`);
+    return reply.told;
+  }
+
+  /** Sends one operation. */
+  async ask(op: Operation): Promise<Told> {
+    const [told] = await this.send(op);
+    return told!;
+  }
+
+  /** Takes a slot that must be free; returns its fence. */
+  async take(id: string, wish: AcquireWish = {}): Promise<number> {
+    const { tag, fence } = await this.ask(acquire(id, wish));
+    if (tag !== 'granted' || fence === undefined) throw new Error(`${id} was not granted: ${tag}`);
+    return fence;
+  }
+
+  /** One batch with a head of the test's own. */
+  async call(ops: readonly Operation[], wish: HeadWish = {}): Promise<Reply> {
+    return await this.callRaw(encodeBatch(ops), wish);
+  }
+
+  /** The same for bytes that no encoder would make. */
+  async callRaw(batch: EncodedBatch, wish: HeadWish = {}): Promise<Reply> {
+    const { daemon = this.daemon, server = this.server, entry = 'tick', ...head } = wish;
+    this.#batches += 1;
+    const raw = encodeHead({
+      generation: this.view.registry.generation,
+      incarnation: this.incarnation,
+      sequence: this.sequence,
+      batch: this.#batches,
+      track: 0,
+      clockMs: this.now,
+      gapMs: FOREVER_MS,
+      recoveryMs: 0,
+      rememberMs: 1000,
+      rememberMax: 1000,
+      ...head,
+    });
+    const { demands, holdings, operations, ids } = batch;
+    const args = [raw, daemon, server, demands, holdings, operations, ...ids];
+    const { tick } = this.scripts;
+    const reply = decodeReply(await callScript(this.redis, tick, entry, this.view.bound, args));
+    if (reply.kind !== 'ok') return reply;
+    const { report } = reply;
+    this.incarnation = report.incarnation;
+    this.sequence = report.sequence;
+    return { ...reply, told: ids.map((_, i) => this.#tell(report.answers, i)) };
+  }
+
+  #tell(answers: Buffer, number: number): Told {
+    const { tag, detail, model, account, fence, at } = decodeAnswer(answers, number);
+    const name = TAGS[tag]!;
+    switch (name) {
+      case 'granted':
+      case 'replayed': {
+        const { registry } = this.view;
+        const found = registry.accounts.find(({ index }) => index === account);
+        const where = { account: found?.name ?? '', target: this.#target(model) };
+        return { tag: name, ...where, targetIndex: detail, fence, expiresAt: at };
+      }
+      case 'denied':
+        return { tag: name, reason: REASONS[detail]!, retryAfterMs: at };
+      case 'renewed':
+      case 'leased':
+        return { tag: name, fence, expiresAt: at };
+      case 'was_granted':
+        return { tag: name, fence };
+      case 'reaped':
+        return { tag: name, slots: at };
+      case 'error':
+        return { tag: name, mistake: MISTAKES[detail]! };
+      default:
+        return { tag: name };
+    }
+  }
+
+  #target(number: number): string {
+    const { pool, model } = this.view.model(number) ?? { pool: '?', model: '?' };
+    return `${pool}:${model}`;
+  }
+}
+
+/** A heart on a new cell with these accounts, at time 0. */
+export async function aHeart(
+  store: TestRedis,
+  accounts: readonly SchedulerAccount[],
+  options: Partial<HeartOptions> = {},
+): Promise<Heart> {
+  const heart = new Heart(store.redis, { cell: store.cell(), ...options });
+  await heart.configure(accounts);
+  return heart;
+}
