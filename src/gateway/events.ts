@@ -1,0 +1,53 @@
+// What the gateway says about the requests that it served. It knows no metrics and no logger:
+// whoever counts or logs listens here.
+import { EventEmitter } from 'node:events';
+import type { ErrorCode } from '../core/errors.ts';
+import type { Outcome } from '../core/domain.ts';
+import type { Usage } from '../upstream/usage.ts';
+import type { EndpointName } from './endpoints.ts';
+
+/** One request, after its last byte or its refusal. Durations are ms of performance.now(). */
+export interface FinishedRequest {
+  /** What the answer's x-request-id said: for correlation only, callers may choose it. */
+  readonly requestId: string;
+  /** `other` for a path that is not on the list. */
+  readonly path: EndpointName | 'models' | 'other';
+  /** The model alias that was asked for, once it was known to be configured. */
+  readonly route: string | undefined;
+  /** Status that the client saw; 499 when it left before the end. */
+  readonly status: number;
+  /** Why it was refused or broken off; undefined when an answer went through whole. */
+  readonly reason: ErrorCode | undefined;
+  /** The error behind `reason`, for the log. */
+  readonly error: Error | undefined;
+  /** What the slot's release reported; undefined when no slot was taken. */
+  readonly outcome: Outcome | undefined;
+  readonly pool: string | undefined;
+  readonly account: string | undefined;
+  /** Upstream tries. */
+  readonly attempts: number;
+  /** Whether the answer was a stream of events. */
+  readonly stream: boolean;
+  readonly usage: Usage | undefined;
+  /** From the arrival of the headers to the end. */
+  readonly totalMs: number;
+  /** From asking for a slot to having it, the store's answer included. */
+  readonly queueMs: number;
+  /** What the daemon itself added, without waiting for the client, a slot or the upstream. */
+  readonly overheadMs: number;
+  /** From the start of the upstream call to the end of its answer; undefined without a call. */
+  readonly upstreamMs: number | undefined;
+  /** From the start of the upstream call to the first byte of its body. */
+  readonly ttfbMs: number | undefined;
+}
+
+export interface GatewayEvents {
+  finished: FinishedRequest;
+  /** The store did not confirm a release in time; the scheduler goes on trying by itself. */
+  releaseFailed: { readonly requestId: string; readonly account: string; readonly error: Error };
+}
+
+/** EventEmitter with the events' payloads typed. Listeners must not throw. */
+export class GatewayEmitter extends EventEmitter<{
+  [K in keyof GatewayEvents]: [GatewayEvents[K]];
+}> {}

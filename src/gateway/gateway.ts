@@ -1,0 +1,103 @@
+// The proxy's life: which requests run, and how they end when the daemon stops. How one request is
+// served is told in serve.ts; statuses and bodies of refusals are http/errors.ts's.
+//
+// States: serving → draining (new requests are refused, running ones go on; after the grace they
+// are broken off) → stopped (no connection to any upstream is left).
+import type { AccountConfig, RouteConfig } from '../config/schema.ts';
+import { AppError } from '../core/errors.ts';
+import type { Service } from '../core/service.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import { UpstreamClient } from '../upstream/client.ts';
+import { GatewayEmitter } from './events.ts';
+import type { Exchange } from './exchange.ts';
+import { RunningList } from './running.ts';
+import { serve, type ServeContext } from './serve.ts';
+
+export interface GatewayDeps {
+  readonly scheduler: ServeContext['scheduler'] & Pick<Scheduler, 'events'>;
+  /** By name, of all pools. */
+  readonly accounts: ReadonlyMap<string, AccountConfig>;
+  /** By alias. */
+  readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly maxBodyBytes: number;
+  /** Time in ms for which a client may refuse to read before it is cut off. */
+  readonly writeIdleTimeoutMs: number;
+}
+
+const SHUTDOWN_RETRY_AFTER_MS = 1000;
+
+export class Gateway implements Service {
+  readonly events = new GatewayEmitter();
+  readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly #context: ServeContext;
+  readonly #running = new RunningList();
+  #draining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(deps: GatewayDeps) {
+    this.routes = deps.routes;
+    this.#context = { ...deps, upstream: new UpstreamClient(), events: this.events };
+    // One listener for all: a signal per lease costs each request more than its routing.
+    deps.scheduler.events.on('lost', ({ requestId }) => this.#breakLost(requestId));
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Idempotent. Breaks off what still runs. */
+  async stop(): Promise<void> {
+    await this.drain(0);
+    await this.#context.upstream.close();
+  }
+
+  /** Requests that are being served. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** See serve(); rejects with `shutting_down` while draining. */
+  async serve(exchange: Exchange): Promise<void> {
+    if (this.#draining) throw shuttingDown();
+    this.#running.add(exchange);
+    try {
+      await serve(exchange, this.#context);
+    } finally {
+      this.#running.remove(exchange);
+      if (this.#running.size === 0) this.#onIdle?.();
+    }
+  }
+
+  /**
+   * Refuses new requests and resolves when none runs any more: by itself, or because it was broken
+   * off after `graceMs`.
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#running.size === 0) return;
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    const grace = setTimeout(() => this.#breakAll(), graceMs);
+    await idle;
+    clearTimeout(grace);
+  }
+
+  #breakLost(slotId: string): void {
+    for (const exchange of this.#running) {
+      if (exchange.slotId === slotId) exchange.break(leaseLost());
+    }
+  }
+
+  #breakAll(): void {
+    for (const exchange of this.#running) exchange.break(shuttingDown());
+  }
+}
+
+function leaseLost(): AppError {
+  return new AppError('lease_lost', 'The slot of this request was lost; its work was cut.');
+}
+
+function shuttingDown(): AppError {
+  return new AppError('shutting_down', 'The daemon is stopping.', {
+    retryAfterMs: SHUTDOWN_RETRY_AFTER_MS,
+  });
+}

@@ -1,0 +1,115 @@
+// The routes below /v1. It compares paths with the fixed list, hands requests to the gateway, and
+// tells clients how they ended. Authentication is the application's; forwarding is the gateway's.
+import { Router, type Request, type Response } from 'express';
+import { AppError, asAppError } from '../../core/errors.ts';
+import { ENDPOINTS } from '../../gateway/endpoints.ts';
+import { Exchange } from '../../gateway/exchange.ts';
+import type { FinishedRequest } from '../../gateway/events.ts';
+import type { Gateway } from '../../gateway/gateway.ts';
+import { requestIdOf } from '../../gateway/request-id.ts';
+import { endStreamWithError, sendError } from '../errors.ts';
+import { describeModel, listModels } from './models.ts';
+
+/** To be mounted at /v1. It answers everything that reaches it, unknown paths too. */
+export function createProxyRouter(gateway: Gateway): Router {
+  const sinceMs = Date.now();
+  const router = Router({ caseSensitive: true, strict: true });
+  // One handler instead of a layer a path: the list is exact, and a layer costs a match each.
+  router.use((req, res) => {
+    const path = pathOf(req.url);
+    const endpoint = ENDPOINTS.get(path);
+    if (endpoint === undefined) answerRest(req, res, { gateway, path, sinceMs });
+    else if (req.method === 'POST') void forward(gateway, new Exchange(req, res, endpoint));
+    else refuse(req, res, { gateway, path: endpoint.name, error: wrongMethod(res, 'POST') });
+  });
+  return router;
+}
+
+async function forward(gateway: Gateway, exchange: Exchange): Promise<void> {
+  const { req, res } = exchange;
+  let error: AppError | undefined;
+  try {
+    await gateway.serve(exchange);
+  } catch (thrown) {
+    error = asAppError(thrown);
+    if (exchange.stream) endStreamWithError(req, res, error);
+    else sendError(req, res, error);
+  }
+  const status = error?.code === 'client_closed' ? 499 : res.statusCode;
+  gateway.events.emit('finished', exchange.summary(status, error));
+}
+
+interface Rest {
+  readonly gateway: Gateway;
+  readonly path: string;
+  readonly sinceMs: number;
+}
+
+function answerRest(req: Request, res: Response, { gateway, path, sinceMs }: Rest): void {
+  const isModels = path === '/models' || path.startsWith('/models/');
+  if (!isModels) {
+    const error = new AppError('path_not_found', 'This path is not served here.');
+    refuse(req, res, { gateway, path: 'other', error });
+    return;
+  }
+  try {
+    if (req.method !== 'GET' && req.method !== 'HEAD') throw wrongMethod(res, 'GET, HEAD');
+    const { routes } = gateway;
+    const id = path.slice('/models/'.length);
+    const isList = path === '/models';
+    const body = isList ? listModels(routes, sinceMs) : describeModel(routes, id, sinceMs);
+    res.setHeader('x-request-id', requestIdOf(req));
+    res.json(body);
+    gateway.events.emit('finished', plainSummary(req, 'models', 200));
+  } catch (error) {
+    refuse(req, res, { gateway, path: 'models', error: asAppError(error) });
+  }
+}
+
+function refuse(
+  req: Request,
+  res: Response,
+  about: { gateway: Gateway; path: FinishedRequest['path']; error: AppError },
+): void {
+  const { gateway, path, error } = about;
+  sendError(req, res, error);
+  gateway.events.emit('finished', plainSummary(req, path, res.statusCode, error));
+}
+
+/** The summary of a request that never came near a slot. */
+function plainSummary(
+  req: Request,
+  path: FinishedRequest['path'],
+  status: number,
+  error?: AppError,
+): FinishedRequest {
+  return {
+    requestId: requestIdOf(req),
+    path,
+    route: undefined,
+    status,
+    reason: error?.code,
+    error,
+    outcome: undefined,
+    pool: undefined,
+    account: undefined,
+    attempts: 0,
+    stream: false,
+    usage: undefined,
+    totalMs: 0,
+    queueMs: 0,
+    overheadMs: 0,
+    upstreamMs: undefined,
+    ttfbMs: undefined,
+  };
+}
+
+function wrongMethod(res: Response, allow: string): AppError {
+  res.setHeader('allow', allow);
+  return new AppError('method_not_allowed', `Use ${allow} here.`);
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
