@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// The command line's entry: which commands exist and how they end. Exit codes: 0 done, 1 failed
+// (or, for audit, differences), 2 wrong usage or configuration.
+import { Command, CommanderError } from 'commander';
+import { AppError } from '../core/errors.ts';
+import { redactText } from '../log/redact.ts';
+import { readVersion } from '../version.ts';
+import { register as registerAudit } from './commands/audit.ts';
+import { register as registerConfig } from './commands/config.ts';
+import { register as registerCounters } from './commands/counters.ts';
+import { register as registerLoad } from './commands/load.ts';
+import { register as registerReap } from './commands/reap.ts';
+import { register as registerServe } from './commands/serve.ts';
+import { register as registerSim } from './commands/sim.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+function createProgram(): Command {
+  const program = new Command('slotkeeper')
+    .description(
+      'Shares upstream LLM accounts: one atomic step takes a slot, and it always comes back.',
+    )
+    .version(readVersion());
+  const commands = [
+    registerServe,
+    registerConfig,
+    registerCounters,
+    registerAudit,
+    registerReap,
+    registerSim,
+    registerLoad,
+  ];
+  for (const register of commands) register(program);
+  // Each command throws instead of exiting, so that wrong usage gets its own exit code.
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  return error instanceof AppError && error.code === 'config_invalid' ? EXIT_USAGE : EXIT_FAILED;
+}
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  // Commander has printed its own message already.
+  if (!(error instanceof CommanderError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`slotkeeper: ${redactText(message)}`);
+  }
+  // A connection that could not be opened may keep a timer for seconds; nothing else is open.
+  process.exit(exitCodeOf(error));
+}

@@ -1,0 +1,158 @@
+// The Scheduler API's client: acquire, renew, release and cancel over global fetch, for Node and
+// browsers. It keeps no state: whoever knows a slot's id and fence can renew and release it.
+import { errorOfAnswer, SlotkeeperApiError } from './errors.ts';
+import { runWithSlot, type SlotWork, type WithSlotOptions } from './with-slot.ts';
+import type {
+  CallOptions,
+  ClientOptions,
+  Slot,
+  SlotOutcome,
+  SlotRef,
+  SlotRequest,
+} from './types.ts';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_RETRIES = 2;
+const RETRY_PAUSE_MS = 100;
+
+interface Call {
+  readonly method: 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Every method rejects with SlotkeeperApiError, or with the reason of an aborted `signal`. */
+export class SlotkeeperClient {
+  readonly #slotsUrl: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #timeoutMs: number;
+  readonly #retries: number;
+
+  constructor(options: ClientOptions) {
+    this.#slotsUrl = `${options.baseUrl.replace(/\/+$/, '')}/scheduler/slots`;
+    this.#headers = {
+      'content-type': 'application/json',
+      ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
+    };
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#retries = options.retries ?? DEFAULT_RETRIES;
+  }
+
+  /**
+   * Takes a slot. A repeat with the same id gets the same slot, marked `replayed`. Rejects with
+   * the reason of a refusal as `code` (`pool_full`, …) and `retryAfterMs`.
+   */
+  async acquire(request: SlotRequest, options: CallOptions = {}): Promise<Slot> {
+    // The id is made here: a call whose answer was lost is repeated without a second slot.
+    const requestId = request.requestId ?? randomId();
+    const body = { ...request, requestId };
+    try {
+      return (await this.#call({ method: 'POST', path: '', body, ...options })) as Slot;
+    } catch (error) {
+      // Without an answer there may be a slot; only with an id of its own can the caller ask again.
+      const isUnanswered = !(error instanceof SlotkeeperApiError) || error.status === undefined;
+      if (isUnanswered && request.requestId === undefined) this.#giveUp(requestId);
+      throw error;
+    }
+  }
+
+  /** Extends the lease from now on; rejects with `lease_not_found` when the slot is lost. */
+  async renew(
+    slot: SlotRef,
+    options: CallOptions & { readonly leaseMs?: number } = {},
+  ): Promise<{ readonly expiresAtMs: number }> {
+    const { signal, leaseMs } = options;
+    const body = { fence: slot.fence, leaseMs };
+    const path = `/${encodeURIComponent(slot.requestId)}/renew`;
+    return (await this.#call({ method: 'POST', path, body, signal })) as { expiresAtMs: number };
+  }
+
+  /** Gives the slot back. Idempotent; never frees anybody else's slot. */
+  async release(
+    slot: SlotRef,
+    options: CallOptions & { readonly outcome?: SlotOutcome } = {},
+  ): Promise<'released' | 'already'> {
+    const { signal, outcome } = options;
+    const body = { fence: slot.fence, outcome };
+    const path = `/${encodeURIComponent(slot.requestId)}`;
+    const answer = await this.#call({ method: 'DELETE', path, body, signal });
+    return (answer as { result: 'released' | 'already' }).result;
+  }
+
+  /** Gives a request up whose answer was not seen; a later acquire with its id is refused. */
+  async cancel(
+    requestId: string,
+    options: CallOptions = {},
+  ): Promise<'cancelled' | 'was_granted' | 'already'> {
+    const path = `/${encodeURIComponent(requestId)}`;
+    const answer = await this.#call({ method: 'DELETE', path, ...options });
+    return (answer as { result: 'cancelled' | 'was_granted' | 'already' }).result;
+  }
+
+  /**
+   * Runs `work` with a slot that is renewed at a third of its lease and always given back. The
+   * signal fires when the slot is lost or `options.signal` does: stop the work then.
+   */
+  withSlot<T>(request: SlotRequest, work: SlotWork<T>, options: WithSlotOptions = {}): Promise<T> {
+    return runWithSlot(this, { request, work, ...options });
+  }
+
+  #giveUp(requestId: string): void {
+    // Fails where the acquire failed; the lease, if there is one, then ends by itself.
+    this.cancel(requestId).catch(() => undefined);
+  }
+
+  async #call(call: Call): Promise<unknown> {
+    for (let attempt = 0; ; attempt += 1) {
+      const result = await this.#attempt(call).catch((error: unknown) => asApiError(error, call));
+      if (!(result instanceof SlotkeeperApiError)) return result;
+      const mayPass = result.code === 'unreachable' || result.code === 'store_unavailable';
+      if (!mayPass || attempt >= this.#retries) throw result;
+      await pause(RETRY_PAUSE_MS * 2 ** attempt, call.signal);
+    }
+  }
+
+  async #attempt({ method, path, body, signal }: Call): Promise<unknown> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const answer = await fetch(`${this.#slotsUrl}${path}`, {
+      method,
+      headers: this.#headers,
+      redirect: 'error',
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw await errorOfAnswer(answer);
+    return answer.json();
+  }
+}
+
+/** The caller's own abort passes through as it is; all else becomes the client's error. */
+function asApiError(error: unknown, call: Call): SlotkeeperApiError {
+  if (call.signal?.aborted === true) throw call.signal.reason;
+  if (error instanceof SlotkeeperApiError) return error;
+  return new SlotkeeperApiError('unreachable', 'The Slotkeeper daemon did not answer.', {
+    cause: error,
+  });
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+  signal?.throwIfAborted();
+}
+
+/** 128 random bits; unlike randomUUID it works on pages that are not served over TLS too. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

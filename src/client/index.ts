@@ -1,0 +1,13 @@
+// The client package's public exports: `import { SlotkeeperClient } from 'slotkeeper/client'`.
+export { SlotkeeperClient } from './client.ts';
+export { SlotkeeperApiError } from './errors.ts';
+export type { SlotWork, WithSlotOptions } from './with-slot.ts';
+export type {
+  CallOptions,
+  ClientOptions,
+  Slot,
+  SlotOutcome,
+  SlotRef,
+  SlotRequest,
+  SlotTarget,
+} from './types.ts';

@@ -1,0 +1,50 @@
+// What callers of the client give and get. It repeats the API's words instead of importing the
+// server's, so that the client stands alone; a test holds the two together.
+
+export interface SlotTarget {
+  readonly pool: string;
+  readonly model: string;
+}
+
+export type SlotOutcome =
+  'success' | 'rate_limited' | 'overloaded' | 'failed' | 'unusable' | 'ignored';
+
+interface SlotRequestBase {
+  /** The idempotency key, 1 to 128 printable ASCII characters; a random one by default. */
+  readonly requestId?: string;
+  /** Life of the lease in ms; the server's configured one by default. */
+  readonly leaseMs?: number;
+}
+
+/** Either a route of the server's configuration or ordered targets. */
+export type SlotRequest =
+  | (SlotRequestBase & { readonly route: string })
+  | (SlotRequestBase & { readonly targets: readonly SlotTarget[] });
+
+export interface Slot {
+  readonly requestId: string;
+  readonly account: string;
+  readonly pool: string;
+  readonly model: string;
+  readonly fence: number;
+  /** The store's clock, in ms: compare it with nothing of this machine. */
+  readonly expiresAtMs: number;
+  readonly leaseMs: number;
+  readonly replayed: boolean;
+}
+
+export type SlotRef = Pick<Slot, 'requestId' | 'fence'>;
+
+export interface ClientOptions {
+  /** The daemon's address, such as http://127.0.0.1:8080 */
+  readonly baseUrl: string;
+  readonly apiKey?: string;
+  /** Time in ms for one call; 10 s by default. */
+  readonly timeoutMs?: number;
+  /** Repeats of a call that got no answer or 503; all calls are idempotent. 2 by default. */
+  readonly retries?: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,209 @@
+// The composition root: the only file that knows all parts. It starts them in order, each with
+// what it needs of the earlier ones, and stops them in reverse. It decides nothing about requests.
+import type { Redis } from 'ioredis';
+import { Cleanup } from './cleanup.ts';
+import { withSimulator } from './config/demo.ts';
+import type { Config } from './config/schema.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { createApp } from './http/app.ts';
+import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
+import { createProxyRouter } from './http/routes/proxy.ts';
+import { createHttpServer } from './http/server.ts';
+import { observeGateway, observePlainRequest } from './http/telemetry.ts';
+import { createLogger, type Logger } from './log/logger.ts';
+import { logScheduler } from './log/observe.ts';
+import { createCollector } from './metrics/collect.ts';
+import { createLabels } from './metrics/labels.ts';
+import { observeScheduler } from './metrics/observe.ts';
+import { createMetrics } from './metrics/registry.ts';
+import { checkServer, connectRedis } from './redis/connection.ts';
+import { startEmbeddedRedis } from './redis/embedded.ts';
+import type { KeyStyle } from './redis/keys.ts';
+import { readCounters } from './scheduler/inspect.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { startSimulator } from './sim/server.ts';
+import { readVersion } from './version.ts';
+
+/** After the grace, answers of the other routes may still take one call to the store. */
+const LAST_ANSWERS_MS = 2000;
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly env: NodeJS.ProcessEnv;
+  /** Told, in one line each, about steps of the start that take time. */
+  readonly onProgress?: ((line: string) => void) | undefined;
+  /** By default a JSON log on stdout at the configured level. */
+  readonly logger?: Logger | undefined;
+}
+
+export interface RunningDaemon {
+  /** http://host:port */
+  readonly url: string;
+  readonly redis: StoreFacts;
+  /** The built-in upstream of a demonstration. */
+  readonly simUrl: string | undefined;
+  /** Idempotent: stops accepting, drains, gives every slot back, stops all that was started. */
+  stop(): Promise<void>;
+}
+
+interface StoreFacts {
+  /** The embedded server's socket; undefined for a Redis that was given by its URL. */
+  readonly socketPath: string | undefined;
+  /** Shell line that opens redis-cli; arguments may follow. */
+  readonly cliCommand: string;
+}
+
+/** What every step of the start needs. */
+interface Start extends DaemonOptions {
+  readonly logger: Logger;
+  readonly version: string;
+  readonly cleanup: Cleanup;
+}
+
+/** Resolves when the daemon serves; rejects, with nothing left running, when it cannot. */
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const { config } = options;
+  const logger = options.logger ?? createLogger(config.log);
+  const cleanup = new Cleanup();
+  try {
+    return await startAll({ ...options, logger, version: readVersion(), cleanup });
+  } catch (error) {
+    await cleanup.run().catch((failure: unknown) => {
+      logger.error('stopping after a failed start failed', { error: failure });
+    });
+    throw error;
+  }
+}
+
+async function startAll(start: Start): Promise<RunningDaemon> {
+  const simUrl = start.config.demo ? await startDemoUpstream(start) : undefined;
+  const config = simUrl === undefined ? start.config : withSimulator(start.config, simUrl);
+  const store = await openStore(start);
+  const scheduler = await startScheduler(start, store);
+  const gateway = startGateway(start, { config, scheduler });
+  const url = await startHttp(start, { config, store, scheduler, gateway, simUrl });
+  start.logger.info('serving', { url, version: start.version, daemon: scheduler.id });
+  const { socketPath, cliCommand } = store;
+  return { url, redis: { socketPath, cliCommand }, simUrl, stop: () => start.cleanup.run() };
+}
+
+async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {
+  const limits = Object.fromEntries(
+    config.accounts.map(({ credential = '', maxConcurrency }) => [credential, maxConcurrency]),
+  );
+  const simulator = await startSimulator({ limits });
+  cleanup.add(() => simulator.stop());
+  return simulator.url;
+}
+
+interface Store extends StoreFacts {
+  readonly redis: Redis;
+  readonly keyStyle: KeyStyle;
+  /** Whether the server is our own child, and so no other can take its place. */
+  readonly isOurs: boolean;
+}
+
+async function openStore(start: Start): Promise<Store> {
+  const { config, cleanup, logger, onProgress } = start;
+  const server = await findServer(start);
+  const redis = await connectRedis(server.url, {
+    timeoutMs: config.redis.timeoutMs,
+    name: 'slotkeeper',
+  });
+  cleanup.add(() => redis.disconnect());
+  const { cluster, warnings, version } = await checkServer(redis);
+  for (const warning of warnings) {
+    logger.warn(warning, { redis: version });
+    onProgress?.(warning);
+  }
+  return { ...server, redis, keyStyle: cluster ? 'tagged' : 'plain' };
+}
+
+async function findServer({ config, env, cleanup, onProgress }: Start) {
+  const { url, dataDir } = config.redis;
+  if (url !== undefined) {
+    // The URL may hold a password, so the line names the variable and not its value.
+    return { url, socketPath: undefined, cliCommand: 'redis-cli -u "$REDIS_URL"', isOurs: false };
+  }
+  const embedded = await startEmbeddedRedis({ dataDir, env, onProgress });
+  cleanup.add(() => embedded.stop());
+  const { socketPath, cliCommand } = embedded;
+  return { url: embedded.url, socketPath, cliCommand, isOurs: true };
+}
+
+async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
+  const { config, cleanup, logger } = start;
+  const { redis, keyStyle, isOurs } = store;
+  const scheduler = new Scheduler({
+    ...config.scheduler,
+    redis,
+    keyStyle,
+    timeoutMs: config.redis.timeoutMs,
+    watchServer: !isOurs,
+  });
+  logScheduler(scheduler.events, logger);
+  cleanup.add(() => scheduler.stop());
+  await scheduler.configure(config.accounts);
+  await scheduler.start();
+  return scheduler;
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly scheduler: Scheduler;
+}
+
+function startGateway({ cleanup }: Start, { config, scheduler }: Parts): Gateway {
+  const { maxBodyBytes, writeIdleTimeoutMs } = config.server;
+  const gateway = new Gateway({
+    scheduler,
+    accounts: new Map(config.accounts.map((account) => [account.name, account])),
+    routes: config.routes,
+    maxBodyBytes,
+    writeIdleTimeoutMs,
+  });
+  cleanup.add(() => gateway.stop());
+  return gateway;
+}
+
+interface HttpParts extends Parts {
+  readonly store: Store;
+  readonly gateway: Gateway;
+  readonly simUrl: string | undefined;
+}
+
+async function startHttp(start: Start, parts: HttpParts): Promise<string> {
+  const { version, logger, cleanup } = start;
+  const { config, store, scheduler, gateway, simUrl } = parts;
+  const telemetry = { metrics: createMetrics({ version }), labels: createLabels(config), logger };
+  observeScheduler(scheduler.events, telemetry);
+  observeGateway(gateway.events, telemetry);
+  const source = { redis: store.redis, cell: config.scheduler.cell, keyStyle: store.keyStyle };
+  let draining = false;
+  const app = createApp({
+    config,
+    version,
+    scheduler,
+    proxy: createProxyRouter(gateway),
+    metrics: telemetry.metrics,
+    collect: createCollector({
+      metrics: telemetry.metrics,
+      readCounters: () => readCounters(source),
+      held: () => scheduler.held(),
+    }),
+    logger,
+    simulatorUrl: simUrl,
+    onFinished: (request) => observePlainRequest(request, telemetry),
+    isDraining: () => draining,
+  });
+  const server = createHttpServer(app, config.server);
+  const open = trackConnections(server);
+  cleanup.add(async () => {
+    draining = true;
+    logger.info('draining', { running: gateway.running, held: scheduler.held() });
+    if (server.listening) stopAccepting(server);
+    await gateway.drain(config.server.shutdownGraceMs);
+    await closeConnections(server, { open, graceMs: LAST_ANSWERS_MS });
+  });
+  return listen(server, config.server);
+}

@@ -1,0 +1,109 @@
+// The application: which request goes where, and what stands before it. Order is the point here;
+// the work is in routes/ and in the gateway. Nothing sets cookies or CORS headers.
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type RequestHandler,
+  type Router,
+} from 'express';
+import helmet, { type HelmetOptions } from 'helmet';
+import { isLoopback } from '../config/crosscheck.ts';
+import type { Config } from '../config/schema.ts';
+import { AppError } from '../core/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Metrics } from '../metrics/registry.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import { holderOf, refuseOtherOrigins, requireApiKey } from './auth.ts';
+import { sendError } from './errors.ts';
+import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './observe.ts';
+import { isStrangePath, requestFault } from './request-faults.ts';
+import { createHealthRouter } from './routes/health.ts';
+import { serveMetrics } from './routes/metrics.ts';
+import { serveOpenApi } from './routes/openapi.ts';
+import { createSchedulerRouter } from './routes/scheduler.ts';
+
+export interface AppDeps {
+  readonly config: Config;
+  readonly version: string;
+  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping'>;
+  /** Everything below /v1. */
+  readonly proxy: Router;
+  readonly metrics: Metrics;
+  readonly collect: () => Promise<void>;
+  readonly logger: Logger;
+  readonly simulatorUrl?: string | undefined;
+  /** Told of every request that the gateway does not tell of by itself. */
+  readonly onFinished: (request: PlainRequest) => void;
+  readonly isDraining: () => boolean;
+}
+
+export function createApp(deps: AppDeps): Express {
+  const { server } = deps.config;
+  const guard = requireApiKey({ apiKey: server.apiKey });
+  const app = express();
+  setUp(app);
+
+  app.use(observeUnproxied(deps.onFinished), refuseStrangePaths);
+  app.use(refuseOtherOrigins({ hasApiKey: server.apiKey !== undefined }));
+  app.use('/v1', guard, deps.proxy);
+  // Behind the proxy: its answers are an upstream's and its path is the hot one.
+  app.use(helmet(HEADERS));
+  app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
+  app.use('/scheduler', guard, schedulerRoutes(deps));
+  app.get('/metrics', isLoopback(server.host) ? [] : [guard], serveMetrics(deps));
+  app.use(refuseUnknownPath);
+  app.use(answerError(deps));
+  return app;
+}
+
+const HEADERS: HelmetOptions = {
+  // Nothing here is a page.
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  // Whether this host name is reached by TLS alone is for the proxy that ends TLS to promise.
+  strictTransportSecurity: false,
+};
+
+function setUp(app: Express): void {
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.disable('trust proxy');
+  app.set('query parser', 'simple');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+}
+
+function schedulerRoutes(deps: AppDeps): Router {
+  const { config, scheduler, version } = deps;
+  const router = createSchedulerRouter({
+    config,
+    scheduler,
+    holder: holderOf(config.server.apiKey),
+  });
+  const { maxLeaseMs } = config.scheduler;
+  router.get('/openapi.json', serveOpenApi({ version, maxLeaseMs }));
+  return router;
+}
+
+const refuseStrangePaths: RequestHandler = (req, _res, next) => {
+  if (isStrangePath(req.url)) next(new AppError('invalid_request', 'The path is malformed.'));
+  else next();
+};
+
+const refuseUnknownPath: RequestHandler = (_req, _res, next) => {
+  next(new AppError('path_not_found', 'There is nothing at this path.'));
+};
+
+function answerError({ logger, onFinished }: AppDeps): ErrorRequestHandler {
+  // Express tells error handlers from others by their four parameters.
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  return (thrown: unknown, req, res, _next) => {
+    const error = requestFault(thrown);
+    if (error.code === 'internal') logger.error('a request failed unexpectedly', { error: thrown });
+    // Refused on its way to the gateway, which will therefore not tell of it.
+    if (isProxied(req.originalUrl)) reportEnd(req, res, onFinished);
+    sendError(req, res, error);
+  };
+}

@@ -1,0 +1,173 @@
+// The description of the Scheduler API and of the daemon's own paths, generated from the schemas
+// that the routers validate with. A test holds it against the routes that exist.
+import type { RequestHandler } from 'express';
+import {
+  createDocument,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponsesObject,
+} from 'zod-openapi';
+import { z } from 'zod';
+import {
+  errorSchema,
+  releasedSchema,
+  renewedSchema,
+  requestSchemas,
+  slotSchema,
+  type RequestSchemas,
+} from './scheduler-schemas.ts';
+
+export interface OpenApiOptions {
+  readonly version: string;
+  readonly maxLeaseMs: number;
+}
+
+/** The OpenAPI 3.1 document as plain JSON. */
+export function createOpenApiDocument(options: OpenApiOptions): ReturnType<typeof createDocument> {
+  const schemas = requestSchemas(options);
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Slotkeeper Scheduler API',
+      version: options.version,
+      description:
+        'Slots of upstream accounts over HTTP, for a proxy in any language: acquire, renew while you forward, release with an outcome.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }, { apiKey: [] }],
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      },
+    },
+    paths: { ...slotPaths(schemas), ...daemonPaths() },
+  });
+}
+
+/** Serves the document; it is generated once. */
+export function serveOpenApi(options: OpenApiOptions): RequestHandler {
+  const text = JSON.stringify(createOpenApiDocument(options));
+  return (_req, res) => {
+    res.type('application/json').send(text);
+  };
+}
+
+function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
+  return {
+    '/scheduler/slots': {
+      post: {
+        operationId: 'acquireSlot',
+        summary: 'Take a slot of the best account, in one atomic step',
+        requestBody: json(schemas.acquire),
+        responses: {
+          201: answer('A slot was taken.', slotSchema),
+          200: answer('This id holds a slot already; this is the same lease.', slotSchema),
+          ...errors({
+            404: 'No such route, pool or model.',
+            409: 'Another caller uses this id, or it was used with other parameters.',
+            429: 'All slots are taken; repeat after `retry-after-ms`.',
+          }),
+        },
+      },
+    },
+    '/scheduler/slots/{requestId}': {
+      delete: {
+        operationId: 'releaseSlot',
+        summary: 'Give a slot back with its outcome, or cancel a request whose answer was not seen',
+        description:
+          'Idempotent. Fence and outcome go into the body or the query, not both. Without a fence the request is cancelled: a slot that it holds is released, and a late acquire with its id is refused.',
+        requestParams: { path: schemas.path, query: schemas.releaseQuery },
+        requestBody: { ...json(schemas.release), required: false },
+        responses: { 200: answer('The slot is not held any more.', releasedSchema), ...errors({}) },
+      },
+    },
+    '/scheduler/slots/{requestId}/renew': {
+      post: {
+        operationId: 'renewSlot',
+        summary: 'Extend a lease from now on; do it at a third of its life',
+        requestParams: { path: schemas.path },
+        requestBody: json(schemas.renew),
+        responses: {
+          200: answer('The lease lives on.', renewedSchema),
+          ...errors({ 404: 'The lease is not held with this fence: stop the work.' }),
+        },
+      },
+    },
+    '/scheduler/openapi.json': {
+      get: {
+        operationId: 'readOpenApi',
+        summary: 'This document',
+        responses: { 200: answer('OpenAPI 3.1.', z.looseObject({ openapi: z.string() })) },
+      },
+    },
+  };
+}
+
+const readiness = z.object({
+  status: z.enum(['ready', 'not_ready']),
+  reason: z.string().optional(),
+});
+const health = z.object({
+  status: z.literal('ok'),
+  version: z.string(),
+  uptimeSeconds: z.number(),
+  sim: z.string().optional().meta({ description: 'The built-in upstream of a demonstration.' }),
+});
+
+function daemonPaths(): ZodOpenApiPathsObject {
+  const live = (operationId: string) => ({
+    get: {
+      operationId,
+      summary: 'Whether the process is up',
+      security: [],
+      responses: { 200: answer('It is.', health) },
+    },
+  });
+  return {
+    '/healthz': live('readHealth'),
+    '/health': live('readHealthAlias'),
+    '/readyz': {
+      get: {
+        operationId: 'readReadiness',
+        summary: 'Whether requests can be served: runs the heart’s script in the store',
+        security: [],
+        responses: {
+          200: answer('Ready.', readiness),
+          503: answer('Not ready, and why.', readiness),
+        },
+      },
+    },
+    '/metrics': {
+      get: {
+        operationId: 'readMetrics',
+        summary: 'Prometheus metrics; open on loopback, guarded by the key elsewhere',
+        responses: {
+          200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } },
+        },
+      },
+    },
+  };
+}
+
+function json(schema: z.ZodType) {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+function answer(description: string, schema: z.ZodType) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function errors(specific: Readonly<Record<number, string>>): ZodOpenApiResponsesObject {
+  const all: Readonly<Record<number, string>> = {
+    400: 'The request is malformed; the message names every fault.',
+    401: 'The API key is missing or wrong.',
+    413: 'The body is larger than 64 KB.',
+    415: 'The body is not application/json.',
+    503: 'The store, or every account, is unavailable now; repeat after `retry-after-ms`.',
+    ...specific,
+  };
+  return Object.fromEntries(
+    Object.entries(all).map(([status, description]) => [status, answer(description, errorSchema)]),
+  );
+}

@@ -1,0 +1,141 @@
+// The Scheduler API's wire forms: what a request may say and what an answer says. The router
+// validates with these schemas and the OpenAPI document is generated from them, so the two cannot
+// disagree. Nothing here touches the scheduler.
+import { z } from 'zod';
+import { isRequestId, MODEL_PATTERN, NAME_PATTERN, OUTCOMES } from '../../core/domain.ts';
+import { ERROR_CODES } from '../../core/errors.ts';
+
+const MAX_TARGETS = 8;
+
+/** URLs cannot carry these two as a path segment: every URL parser resolves them away. */
+const UNADDRESSABLE_IDS = new Set(['.', '..']);
+
+export const requestId = z
+  .string()
+  .refine((id) => isRequestId(id) && !UNADDRESSABLE_IDS.has(id), {
+    message: 'use 1 to 128 printable ASCII characters, no spaces, other than "." and ".."',
+  })
+  .meta({
+    description:
+      'The caller’s idempotency key: a repeat by the same caller gets the same lease. Printable ASCII without spaces; percent-encode it in paths.',
+    examples: ['job-4711'],
+    override: { minLength: 1, maxLength: 128, pattern: '^[\\x21-\\x7e]{1,128}$' },
+  });
+
+const poolName = z.string().regex(NAME_PATTERN, 'is not a pool name');
+const modelName = z.string().regex(MODEL_PATTERN, 'is not a model name');
+
+const target = z
+  .strictObject({ pool: poolName, model: modelName })
+  .meta({ id: 'Target', description: 'A pool and the model’s name at that upstream.' });
+
+const fence = z
+  .int()
+  .min(1)
+  .meta({ description: 'The number that the grant returned; only its holder knows it.' });
+
+const outcome = z.enum(OUTCOMES).meta({
+  id: 'Outcome',
+  description: 'How the attempt ended; `success` by default.',
+});
+
+const cellTimeMs = z.int().meta({
+  description: 'Cell time (Redis TIME) in ms at which the lease ends unless renewed.',
+});
+
+/** The bodies whose bounds depend on the configuration. */
+export function requestSchemas(options: { readonly maxLeaseMs: number }) {
+  const leaseMs = z
+    .int()
+    .min(100)
+    .max(options.maxLeaseMs)
+    .meta({ description: 'Life of the lease in ms; the configured `leaseMs` by default.' });
+  return {
+    acquire: acquireSchema(leaseMs),
+    renew: z.strictObject({ fence, leaseMs: leaseMs.optional() }).meta({ id: 'RenewRequest' }),
+    release: releaseSchema,
+    releaseQuery: releaseQuerySchema,
+    path: z.strictObject({ requestId }),
+  };
+}
+
+export type RequestSchemas = ReturnType<typeof requestSchemas>;
+
+function acquireSchema(leaseMs: z.ZodType<number>) {
+  return z
+    .strictObject({
+      requestId: requestId.optional(),
+      route: modelName.optional().meta({ description: 'A model alias of the configuration.' }),
+      targets: z.array(target).min(1).max(MAX_TARGETS).optional().meta({
+        description: 'Ordered: a later one is used only where all earlier ones are full.',
+      }),
+      leaseMs: leaseMs.optional(),
+    })
+    .refine((body) => (body.route === undefined) !== (body.targets === undefined), {
+      message: 'give exactly one of `route` and `targets`',
+    })
+    .meta({
+      id: 'AcquireRequest',
+      override: { oneOf: [{ required: ['route'] }, { required: ['targets'] }] },
+    });
+}
+
+const needsFence = {
+  message: 'an outcome needs the fence of the lease',
+  path: ['fence'],
+};
+
+const releaseSchema = z
+  .strictObject({ fence: fence.optional(), outcome: outcome.optional() })
+  .refine((body) => body.outcome === undefined || body.fence !== undefined, needsFence)
+  .meta({ id: 'ReleaseRequest' });
+
+const releaseQuerySchema = z
+  .strictObject({
+    fence: z
+      .string()
+      .regex(/^[1-9]\d{0,15}$/, 'must be a whole number above 0')
+      .transform(Number)
+      .pipe(fence)
+      .optional(),
+    outcome: outcome.optional(),
+  })
+  .refine((query) => query.outcome === undefined || query.fence !== undefined, needsFence);
+
+export const slotSchema = z
+  .strictObject({
+    requestId,
+    account: z.string().meta({ description: 'The account whose slot was taken.' }),
+    pool: poolName,
+    model: modelName,
+    fence,
+    expiresAtMs: cellTimeMs,
+    leaseMs: z.int().meta({ description: 'Life in ms that the lease was given.' }),
+    replayed: z.boolean().meta({
+      description: 'True when an earlier request with this id was granted this lease.',
+    }),
+  })
+  .meta({ id: 'Slot' });
+
+export const renewedSchema = z.strictObject({ expiresAtMs: cellTimeMs }).meta({ id: 'Renewed' });
+
+export const releasedSchema = z
+  .strictObject({ result: z.enum(['released', 'already', 'cancelled', 'was_granted']) })
+  .meta({
+    id: 'Released',
+    description:
+      'With a fence `released` or `already`; without one `cancelled`, `was_granted` (and released now) or `already`.',
+  });
+
+export const errorSchema = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.enum(ERROR_CODES),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export type SlotBody = z.infer<typeof slotSchema>;

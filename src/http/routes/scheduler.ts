@@ -1,0 +1,175 @@
+// The Scheduler API: slots over HTTP for proxies in any language that forward by themselves. It
+// translates between the wire and the scheduler's verbs; it decides nothing and keeps nothing, so
+// any daemon can renew or release what another one granted.
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { nanoid } from 'nanoid';
+import type { z } from 'zod';
+import type { Config } from '../../config/schema.ts';
+import type { Target } from '../../core/domain.ts';
+import { AppError } from '../../core/errors.ts';
+import type { Lease } from '../../scheduler/lease.ts';
+import { DENIAL_MESSAGES } from '../../scheduler/refusals.ts';
+import type { AcquireResult } from '../../scheduler/types.ts';
+import type { Scheduler } from '../../scheduler/scheduler.ts';
+import { requestSchemas, type RequestSchemas, type SlotBody } from './scheduler-schemas.ts';
+import { parse } from './validation.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface SchedulerRouterDeps {
+  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel'>;
+  readonly config: Pick<Config, 'scheduler' | 'accounts' | 'routes'>;
+  /** Who holds the leases: the caller, not this daemon, so that a repeat may reach another one. */
+  readonly holder: string;
+}
+
+/** Routes below /scheduler; `refuseMethod` and authentication are the application's. */
+export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
+  const schemas = requestSchemas(deps.config.scheduler);
+  const router = Router({ caseSensitive: true, strict: true });
+  const json = [requireJson, express.json({ limit: MAX_BODY_BYTES, inflate: false })];
+
+  router
+    .route('/slots')
+    .post(json, acquireSlot(deps, schemas))
+    .all(refuseMethod(['POST']));
+  router
+    .route('/slots/:requestId')
+    .delete(json, releaseSlot(deps, schemas))
+    .all(refuseMethod(['DELETE']));
+  router
+    .route('/slots/:requestId/renew')
+    .post(json, renewSlot(deps, schemas))
+    .all(refuseMethod(['POST']));
+  return router;
+}
+
+function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+  const resolve = targetResolver(deps.config);
+  return async (req, res) => {
+    const body = parse(schemas.acquire, req.body, 'body');
+    const leaseMs = body.leaseMs ?? deps.config.scheduler.leaseMs;
+    const request = {
+      targets: resolve(body),
+      requestId: body.requestId ?? nanoid(),
+      holder: deps.holder,
+      leaseMs,
+      renewal: 'by-holder',
+    } as const;
+    // An id that we made is known to nobody else: if its caller leaves, nobody can use the slot.
+    // With an id of its own the caller can ask again, so its leaving decides nothing.
+    const signal = body.requestId === undefined ? abortedByClose(res) : undefined;
+
+    const result = await deps.scheduler.tryAcquire(signal ? { ...request, signal } : request);
+    if (result.kind === 'denied') throw denialError(result);
+
+    if (signal !== undefined) giveBackOnAbort(result.lease, signal);
+    res.status(result.lease.replayed ? 200 : 201).json(slotBody(result.lease, leaseMs));
+  };
+}
+
+function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+  return async (req, res) => {
+    const { requestId } = parse(schemas.path, req.params, 'path');
+    const { fence, leaseMs } = parse(schemas.renew, req.body, 'body');
+
+    const result = await deps.scheduler.renew({ requestId, fence }, leaseMs);
+    if (result.kind === 'lost') {
+      throw new AppError(
+        'lease_not_found',
+        'The lease is not held (any more) with this fence. Stop the work that it covered.',
+      );
+    }
+
+    res.status(200).json({ expiresAtMs: result.expiresAtMs });
+  };
+}
+
+function releaseSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+  return async (req, res) => {
+    const { requestId } = parse(schemas.path, req.params, 'path');
+    const { fence, outcome } = releaseParameters(req, schemas);
+
+    const result =
+      fence === undefined
+        ? await deps.scheduler.cancel({ requestId })
+        : await deps.scheduler.release({ requestId, fence }, outcome ? { outcome } : {});
+
+    res.status(200).json({ result });
+  };
+}
+
+/** Many HTTP clients cannot send a body with DELETE, so the query says the same. */
+function releaseParameters(req: Request, schemas: RequestSchemas) {
+  const query = parse(schemas.releaseQuery, { ...req.query }, 'query');
+  if (req.body === undefined) return query;
+  if (Object.keys(req.query).length > 0) {
+    throw new AppError('invalid_params', 'Give fence and outcome in the query or the body.');
+  }
+  return parse(schemas.release, req.body, 'body');
+}
+
+/** Targets come from the configuration alone: a caller's words never become a key in the store. */
+function targetResolver(config: SchedulerRouterDeps['config']) {
+  const served = new Set(
+    config.accounts.flatMap(({ pool, models }) => models.map((model) => `${pool}\n${model}`)),
+  );
+  return (body: z.infer<RequestSchemas['acquire']>): readonly Target[] => {
+    const targets =
+      body.route === undefined ? body.targets : config.routes.get(body.route)?.targets;
+    if (targets === undefined) {
+      throw new AppError('model_not_found', 'No such route is configured.', { param: 'route' });
+    }
+    const unknown = targets.findIndex(({ pool, model }) => !served.has(`${pool}\n${model}`));
+    if (unknown >= 0 && body.route === undefined) {
+      throw new AppError('model_not_found', 'No account of this pool serves this model.', {
+        param: `targets.${unknown}`,
+      });
+    }
+    return targets;
+  };
+}
+
+function denialError({ reason, retryAfterMs }: Denial): AppError {
+  // A cancelled id stays refused: asking again with it is the caller's mistake, not a full pool.
+  return reason === 'cancelled'
+    ? new AppError('duplicate_request', `${DENIAL_MESSAGES.cancelled} Use a new id.`)
+    : new AppError(reason, DENIAL_MESSAGES[reason], { retryAfterMs });
+}
+
+type Denial = Extract<AcquireResult, { kind: 'denied' }>;
+
+function slotBody(lease: Lease, leaseMs: number): SlotBody {
+  const { requestId, account, target, fence, expiresAtMs, replayed } = lease;
+  return { requestId, account, ...target, fence, expiresAtMs, leaseMs, replayed };
+}
+
+function abortedByClose(res: Response): AbortSignal {
+  const left = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) left.abort();
+  });
+  return left.signal;
+}
+
+function giveBackOnAbort(lease: Lease, signal: AbortSignal): void {
+  // A release that fails is retried and reported by the scheduler; the caller is gone already.
+  const giveBack = (): unknown => lease.release({ outcome: 'ignored' }).catch(() => undefined);
+  if (signal.aborted) giveBack();
+  else signal.addEventListener('abort', giveBack, { once: true });
+}
+
+/** A body of another type would be ignored silently, and with it the fence. */
+const requireJson: RequestHandler = (req, _res, next) => {
+  const hasBody =
+    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0;
+  if (!hasBody || req.is('application/json') !== false) next();
+  else next(new AppError('unsupported_media_type', 'Send the body as application/json.'));
+};
+
+function refuseMethod(allowed: readonly string[]): RequestHandler {
+  return (_req, res, next) => {
+    res.setHeader('allow', allowed.join(', '));
+    next(new AppError('method_not_allowed', `Use ${allowed.join(' or ')} here.`));
+  };
+}

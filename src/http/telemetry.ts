@@ -1,0 +1,67 @@
+// Finished requests as counters and access lines: the gateway's by its events, all others by
+// observe.ts. Labels come from the configuration; ids and messages go to the log alone.
+import { msToSeconds } from '../core/units.ts';
+import type { FinishedRequest, GatewayEmitter } from '../gateway/events.ts';
+import type { LogFields, Logger } from '../log/logger.ts';
+import { statusClass, type Labels } from '../metrics/labels.ts';
+import type { Metrics } from '../metrics/registry.ts';
+import type { PlainRequest } from './observe.ts';
+
+export interface Telemetry {
+  readonly metrics: Metrics;
+  readonly labels: Labels;
+  readonly logger: Logger;
+}
+
+/** Subscribes for the life of the emitter, which is the daemon's. */
+export function observeGateway(events: GatewayEmitter, telemetry: Telemetry): void {
+  const { logger } = telemetry;
+  events.on('finished', (request) => {
+    countProxied(request, telemetry);
+    if (logger.enabled('info')) logger.info('request', accessFields(request));
+  });
+  events.on('releaseFailed', (event) => {
+    logger.warn('a release was not confirmed yet; it is repeated in the background', event);
+  });
+}
+
+/** Counts and logs a request that did not reach the gateway. */
+export function observePlainRequest(request: PlainRequest, telemetry: Telemetry): void {
+  const { metrics, labels, logger } = telemetry;
+  const { path, status } = request;
+  metrics.requests.inc({ path, route: labels.route(undefined), status: statusClass(status) });
+  const fields = { ...request, totalMs: round(request.totalMs) };
+  // Probes come every few seconds from everywhere: their lines are for debugging alone.
+  if (path === 'health' || path === 'metrics') logger.debug('request', fields);
+  else logger.info('request', fields);
+}
+
+function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry): void {
+  const { path, status, upstreamMs, ttfbMs } = request;
+  metrics.requests.inc({ path, route: labels.route(request.route), status: statusClass(status) });
+  if (upstreamMs === undefined) return;
+  const pool = labels.pool(request.pool ?? '');
+  metrics.overheadSeconds.observe(msToSeconds(request.overheadMs));
+  metrics.upstreamSeconds.observe({ pool }, msToSeconds(upstreamMs));
+  if (ttfbMs !== undefined) metrics.upstreamFirstByteSeconds.observe({ pool }, msToSeconds(ttfbMs));
+}
+
+function accessFields({ error, ...request }: FinishedRequest): LogFields {
+  const { totalMs, queueMs, overheadMs, upstreamMs, ttfbMs } = request;
+  return {
+    ...request,
+    totalMs: round(totalMs),
+    queueMs: round(queueMs),
+    overheadMs: round(overheadMs),
+    upstreamMs: round(upstreamMs),
+    ttfbMs: round(ttfbMs),
+    // The chain of messages, not of stacks: a refusal is nothing to debug.
+    error: error?.message,
+    cause: error?.cause instanceof Error ? error.cause.message : undefined,
+  };
+}
+
+/** To microseconds: the clock's further digits are noise. */
+function round(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+}

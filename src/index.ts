@@ -1,0 +1,24 @@
+// The library's public exports: the scheduler as the daemon itself uses it, in your own process.
+// Whatever is not exported here may change without notice.
+export { connectRedis, type ConnectOptions } from './redis/connection.ts';
+export { Scheduler } from './scheduler/scheduler.ts';
+export { Lease } from './scheduler/lease.ts';
+export type {
+  AcquireRequest,
+  AcquireResult,
+  LeaseRef,
+  ReleaseReport,
+  RenewResult,
+  SchedulerOptions,
+} from './scheduler/types.ts';
+export { AppError, ERROR_CODES, type ErrorCode } from './core/errors.ts';
+export {
+  DENIAL_REASONS,
+  OUTCOMES,
+  type CancelResult,
+  type DenialReason,
+  type Outcome,
+  type ReleaseResult,
+  type Target,
+} from './core/domain.ts';
+export type { SchedulerEvents } from './core/events.ts';

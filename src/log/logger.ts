@@ -1,0 +1,61 @@
+// The daemon's log: one JSON object a line, redacted at the sink, to stdout unless a test gives
+// another stream. It owns the form of a line; what is worth a line is its callers'
+// business. Control characters in values stay escaped, so a value is never a new line.
+import type { Writable } from 'node:stream';
+import winston from 'winston';
+import { redact } from './redact.ts';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  /** Whether lines of `level` are written: lets hot paths skip the work of building one. */
+  enabled(level: LogLevel): boolean;
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** process.stdout by default. */
+  readonly stream?: Writable;
+}
+
+/** Never throws and never stops the daemon: a sink that is gone loses lines, not requests. */
+export function createLogger(options: LoggerOptions): Logger {
+  const stream = options.stream ?? process.stdout;
+  // Without a listener a closed pipe (`slotkeeper serve | head`) would end the process.
+  stream.on('error', () => undefined);
+  const sink = winston.createLogger({
+    level: options.level,
+    format: winston.format.printf(formatLine),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston declares its transport classes as instances of themselves
+    transports: [new winston.transports.Stream({ stream })],
+    exitOnError: false,
+  });
+  const write = (level: LogLevel, message: string, fields: LogFields = {}): void => {
+    // The fields travel under one name: winston itself treats `message` and `stack` in them
+    // specially, before any format has run.
+    sink.log({ level, message, fields });
+  };
+  return {
+    enabled: (level) => sink.isLevelEnabled(level),
+    error: (message, fields) => write('error', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    debug: (message, fields) => write('debug', message, fields),
+  };
+}
+
+/** JSON leaves these as they are, and terminals and line readers act on some of them. */
+const UNESCAPED_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
+
+function formatLine(info: winston.Logform.TransformableInfo): string {
+  const head = { time: new Date().toISOString(), level: info.level, message: redact(info.message) };
+  const line = JSON.stringify(Object.assign(head, redact(info['fields'])));
+  return line.replace(UNESCAPED_CONTROLS, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

@@ -1,0 +1,47 @@
+// Reads the cell's state into gauges when metrics are scraped. Several scrapers, or an eager one,
+// cost the store one read a second at most. A store that is down costs the gauges, not the scrape.
+import type { Counters } from '../scheduler/inspect.ts';
+import type { Metrics } from './registry.ts';
+
+const MAX_AGE_MS = 1000;
+
+export interface CollectorOptions {
+  readonly metrics: Metrics;
+  /** Rejects when the store cannot be read. */
+  readonly readCounters: () => Promise<Counters>;
+  /** Leases that this daemon holds. */
+  readonly held: () => number;
+}
+
+/** A function that brings the gauges up to date; concurrent calls share one read. */
+export function createCollector(options: CollectorOptions): () => Promise<void> {
+  let readAtMs = -Infinity;
+  let running: Promise<void> | undefined;
+  return async () => {
+    options.metrics.heldLeases.set(options.held());
+    if (performance.now() - readAtMs < MAX_AGE_MS) return;
+    running ??= readInto(options).finally(() => {
+      running = undefined;
+      readAtMs = performance.now();
+    });
+    await running;
+  };
+}
+
+async function readInto({ metrics, readCounters }: CollectorOptions): Promise<void> {
+  const counters = await readCounters().catch(() => undefined);
+  // Removed accounts must not stay, and a value that could not be read must not look current.
+  for (const gauge of [metrics.accountInFlight, metrics.accountLimit, metrics.modelInFlight]) {
+    gauge.reset();
+  }
+  metrics.storeUp.set(counters === undefined ? 0 : 1);
+  if (counters === undefined) return;
+  for (const { account, pool, limit, inFlight } of counters.accounts) {
+    metrics.accountInFlight.set({ pool, account }, inFlight);
+    metrics.accountLimit.set({ pool, account }, limit);
+  }
+  for (const { pool, model, inFlight } of counters.models) {
+    metrics.modelInFlight.set({ pool, model }, inFlight);
+  }
+  metrics.cellLeases.set(counters.leases);
+}

@@ -1,0 +1,187 @@
+// Every metric of the daemon: its name, what it means, its labels and buckets. Nothing is counted
+// here (observe.ts) or read from the store (collect.ts). Labels come from the configuration;
+// whatever callers send becomes `other` (labels.ts). No request, session or key is ever a label.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
+const DURATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** A registry of its own per daemon: several daemons may live in one process. */
+export function createMetrics(build: { readonly version: string }) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'slotkeeper_' });
+  const metrics = {
+    registry,
+    ...requestMetrics(registry),
+    ...schedulerMetrics(registry),
+    ...storeMetrics(registry),
+    ...cellMetrics(registry),
+    buildInfo: new Gauge({
+      name: 'slotkeeper_build_info',
+      help: 'Always 1; its labels say what runs.',
+      labelNames: ['version', 'node'],
+      registers: [registry],
+    }),
+  };
+  metrics.buildInfo.set({ version: build.version, node: process.version }, 1);
+  return metrics;
+}
+
+function requestMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    requests: new Counter({
+      name: 'slotkeeper_requests_total',
+      help: 'Finished HTTP requests by kind of path, route (model alias) and class of status.',
+      labelNames: ['path', 'route', 'status'],
+      registers,
+    }),
+    overheadSeconds: new Histogram({
+      name: 'slotkeeper_overhead_seconds',
+      help: 'Time that the daemon itself added to a proxied request.',
+      buckets: OVERHEAD_BUCKETS,
+      registers,
+    }),
+    upstreamSeconds: new Histogram({
+      name: 'slotkeeper_upstream_seconds',
+      help: 'Time of an upstream call from its start to the end of its answer.',
+      labelNames: ['pool'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    upstreamFirstByteSeconds: new Histogram({
+      name: 'slotkeeper_upstream_first_byte_seconds',
+      help: 'Time of an upstream call from its start to the first byte of its answer.',
+      labelNames: ['pool'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+  };
+}
+
+function schedulerMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    decisions: new Counter({
+      name: 'slotkeeper_decisions_total',
+      help: 'Answers to acquires: granted, replayed or denied, with the reason of a denial.',
+      labelNames: ['pool', 'result', 'reason'],
+      registers,
+    }),
+    releases: new Counter({
+      name: 'slotkeeper_releases_total',
+      help: 'Slots given back by their holders, by pool and outcome.',
+      labelNames: ['pool', 'outcome'],
+      registers,
+    }),
+    leaseHeldSeconds: new Histogram({
+      name: 'slotkeeper_lease_held_seconds',
+      help: 'Time from the grant of a lease to its release by its holder.',
+      labelNames: ['pool'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    heldLeases: new Gauge({
+      name: 'slotkeeper_held_leases',
+      help: 'Leases that this daemon holds and renews.',
+      registers,
+    }),
+    leasesLost: new Counter({
+      name: 'slotkeeper_leases_lost_total',
+      help: 'Held leases that the store took back; their work was aborted.',
+      registers,
+    }),
+    releaseFailures: new Counter({
+      name: 'slotkeeper_release_failures_total',
+      help: 'Releases that were not confirmed before their lease expired.',
+      registers,
+    }),
+    slotsReaped: new Counter({
+      name: 'slotkeeper_slots_reaped_total',
+      help: 'Slots taken back from holders that neither renewed nor released.',
+      registers,
+    }),
+    overage: new Counter({
+      name: 'slotkeeper_overage_total',
+      help: 'Leases registered above a limit after a loss of data.',
+      registers,
+    }),
+    corruptRecords: new Counter({
+      name: 'slotkeeper_corrupt_records_total',
+      help: 'Records of the store that could not be decoded and were set aside.',
+      registers,
+    }),
+    auditDifferences: new Gauge({
+      name: 'slotkeeper_audit_differences',
+      help: 'Counters that disagreed with the leases in the last audit; anything but 0 is a defect.',
+      registers,
+    }),
+  };
+}
+
+function storeMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    tickOperations: new Histogram({
+      name: 'slotkeeper_tick_operations',
+      help: 'Operations that one call of the heart carried.',
+      buckets: BATCH_BUCKETS,
+      registers,
+    }),
+    tickSeconds: new Histogram({
+      name: 'slotkeeper_tick_seconds',
+      help: 'Time of one call of the heart, as the daemon saw it.',
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    storeErrors: new Counter({
+      name: 'slotkeeper_store_errors_total',
+      help: 'Calls to Redis that failed or did not answer in time.',
+      registers,
+    }),
+    storeUp: new Gauge({
+      name: 'slotkeeper_store_up',
+      help: 'Whether the store answered when these metrics were collected (1) or not (0).',
+      registers,
+    }),
+    recoveries: new Counter({
+      name: 'slotkeeper_recoveries_total',
+      help: 'Losses of data that were seen: a new incarnation of the cell began.',
+      registers,
+    }),
+  };
+}
+
+/** Read from the store when scraped, so every daemon of a cell reports the same values. */
+function cellMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    accountInFlight: new Gauge({
+      name: 'slotkeeper_account_in_flight',
+      help: 'Slots of the account that are taken, over all daemons of the cell.',
+      labelNames: ['pool', 'account'],
+      registers,
+    }),
+    accountLimit: new Gauge({
+      name: 'slotkeeper_account_limit',
+      help: 'Slots that the account has.',
+      labelNames: ['pool', 'account'],
+      registers,
+    }),
+    modelInFlight: new Gauge({
+      name: 'slotkeeper_model_in_flight',
+      help: 'Slots that requests for the upstream model have taken, over all daemons of the cell.',
+      labelNames: ['pool', 'model'],
+      registers,
+    }),
+    cellLeases: new Gauge({
+      name: 'slotkeeper_cell_leases',
+      help: 'Leases that the store holds, over all daemons of the cell.',
+      registers,
+    }),
+  };
+}

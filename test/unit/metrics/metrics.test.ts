@@ -1,0 +1,173 @@
+// What the daemon counts, from the heart's events to the text that Prometheus reads.
+import { describe, expect, it } from 'vitest';
+import { SchedulerEmitter } from '../../../src/core/events.ts';
+import { createCollector } from '../../../src/metrics/collect.ts';
+import { createLabels, statusClass } from '../../../src/metrics/labels.ts';
+import { observeScheduler } from '../../../src/metrics/observe.ts';
+import { createMetrics } from '../../../src/metrics/registry.ts';
+
+const TARGET = { pool: 'openai', model: 'gpt-4' };
+
+function aDaemonsMetrics() {
+  const metrics = createMetrics({ version: '1.2.3' });
+  const events = new SchedulerEmitter();
+  const labels = createLabels({
+    accounts: [{ pool: 'openai' }] as never,
+    routes: new Map([['gpt-4', { alias: 'gpt-4', targets: [TARGET] }]]),
+  });
+  observeScheduler(events, { metrics, labels });
+  const lines = async (): Promise<string[]> => (await metrics.registry.metrics()).split('\n');
+  return { metrics, events, labels, lines };
+}
+
+function counters(inFlight: number) {
+  return {
+    accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true }],
+    models: [{ ...TARGET, inFlight, key: 'concurrency:openai:gpt-4' }],
+    leases: inFlight,
+    incarnation: 1,
+    sequence: 1,
+    generation: 1,
+  };
+}
+
+describe('the metrics', () => {
+  it('all have our prefix, a help text and no label that callers could fill', () => {
+    const { metrics } = aDaemonsMetrics();
+    const allowed = ['path', 'route', 'status', 'pool', 'account', 'model', 'result', 'reason'];
+    const ours = [...allowed, 'outcome', 'version', 'node'];
+
+    const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
+      readonly name: string;
+      readonly help: string;
+      readonly labelNames: readonly string[];
+    }[];
+
+    expect(declared.length).toBeGreaterThan(20);
+    for (const { name, help, labelNames } of declared) {
+      expect(name).toMatch(/^slotkeeper_[a-z0-9_]+$/);
+      expect(help.length).toBeGreaterThan(10);
+      if (!/^slotkeeper_(nodejs|process)_/.test(name))
+        expect(ours).toEqual(expect.arrayContaining([...labelNames]));
+    }
+  });
+
+  it('count decisions by result and reason', async () => {
+    const { events, lines } = aDaemonsMetrics();
+
+    events.emit('granted', { account: 'a1', target: TARGET, replayed: false });
+    events.emit('granted', { account: 'a1', target: TARGET, replayed: true });
+    events.emit('denied', { reason: 'pool_full', target: TARGET });
+
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'slotkeeper_decisions_total{pool="openai",result="granted",reason="none"} 1',
+        'slotkeeper_decisions_total{pool="openai",result="replayed",reason="none"} 1',
+        'slotkeeper_decisions_total{pool="openai",result="denied",reason="pool_full"} 1',
+      ]),
+    );
+  });
+
+  it('count what goes wrong, each under its own name', async () => {
+    const { events, lines } = aDaemonsMetrics();
+    const error = new Error('down');
+
+    events.emit('reaped', { slots: 3 });
+    events.emit('overage', { slots: 2 });
+    events.emit('corrupt', { records: 4 });
+    events.emit('lost', { requestId: 'r', account: 'a1' });
+    events.emit('releaseFailed', { requestId: 'r', account: 'a1', error });
+    events.emit('storeError', { error });
+    events.emit('recovery', { incarnation: 2 });
+    events.emit('audited', { differences: 5 });
+
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'slotkeeper_slots_reaped_total 3',
+        'slotkeeper_overage_total 2',
+        'slotkeeper_corrupt_records_total 4',
+        'slotkeeper_leases_lost_total 1',
+        'slotkeeper_release_failures_total 1',
+        'slotkeeper_store_errors_total 1',
+        'slotkeeper_recoveries_total 1',
+        'slotkeeper_audit_differences 5',
+      ]),
+    );
+  });
+
+  it('measure leases and ticks in seconds and operations', async () => {
+    const { events, lines } = aDaemonsMetrics();
+
+    events.emit('released', { account: 'a1', target: TARGET, outcome: 'success', heldMs: 1500 });
+    events.emit('tick', { operations: 64, seconds: 0.002 });
+
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'slotkeeper_lease_held_seconds_sum{pool="openai"} 1.5',
+        'slotkeeper_releases_total{pool="openai",outcome="success"} 1',
+        'slotkeeper_tick_operations_sum 64',
+        'slotkeeper_tick_seconds_sum 0.002',
+      ]),
+    );
+  });
+
+  it('give names that the configuration does not know one series together', async () => {
+    const { events, labels, lines } = aDaemonsMetrics();
+    const before = (await lines()).length;
+
+    for (let i = 0; i < 500; i += 1) {
+      events.emit('denied', { reason: 'pool_full', target: { pool: `junk-${i}`, model: 'x' } });
+    }
+
+    const written = await lines();
+    expect(written.length - before).toBe(1);
+    expect(written.join('\n')).not.toContain('junk');
+    expect([labels.route('gpt-4'), labels.route('junk'), labels.route(undefined)]).toEqual([
+      'gpt-4',
+      'other',
+      'other',
+    ]);
+  });
+
+  it('class statuses, with a caller that left standing alone', () => {
+    const classes = [200, 404, 499, 503, 0, 999].map(statusClass);
+
+    expect(classes).toEqual(['2xx', '4xx', '499', '5xx', 'other', 'other']);
+  });
+});
+
+describe('collecting the cell', () => {
+  it('fills the gauges from the store, with one read for many scrapes', async () => {
+    const { metrics, lines } = aDaemonsMetrics();
+    let reads = 0;
+    const readCounters = async () => counters((reads += 1));
+    const collect = createCollector({ metrics, readCounters, held: () => 7 });
+
+    await Promise.all([collect(), collect(), collect()]);
+    await collect();
+
+    expect(reads).toBe(1);
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'slotkeeper_account_in_flight{pool="openai",account="a1"} 1',
+        'slotkeeper_account_limit{pool="openai",account="a1"} 5',
+        'slotkeeper_model_in_flight{pool="openai",model="gpt-4"} 1',
+        'slotkeeper_held_leases 7',
+        'slotkeeper_cell_leases 1',
+        'slotkeeper_store_up 1',
+      ]),
+    );
+  });
+
+  it('shows that the store is down, and no values of before', async () => {
+    const { metrics, lines } = aDaemonsMetrics();
+    metrics.accountInFlight.set({ pool: 'openai', account: 'a1' }, 3);
+    const readCounters = () => Promise.reject(new Error('connection refused'));
+
+    await createCollector({ metrics, readCounters, held: () => 0 })();
+
+    const written = await lines();
+    expect(written).toContain('slotkeeper_store_up 0');
+    expect(written.join('\n')).not.toContain('slotkeeper_account_in_flight{');
+  });
+});
