@@ -19,10 +19,10 @@
 --- @key class[] ZSET account -> place; those of the old registry and of the new
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @key retired[] STRING counters that are not declared any more
---- @arg head packed generation to replace, incarnation at least, recovery ms, clock (negative: the server's)
+--- @arg head packed generation to replace, the next, incarnation at least, recovery ms, clock (negative: the server's)
 --- @arg server string run id of the Redis server, or empty
 --- @arg name string names this registry and no other, ever
---- @arg registry string JSON, its generation one above the one to replace
+--- @arg registry string JSON, with the next generation
 --- @arg accounts packed a name and a record in turn, each behind its length in two bytes
 --- @arg targets packed the same
 --- @reply configured generation
@@ -30,7 +30,7 @@
 --- @include lib/records.lua
 
 records.begin()
-local expected, incarnation, recovery_ms, clock = struct.unpack('<dddd', arg_head)
+local expected, next_generation, incarnation, recovery_ms, clock = struct.unpack('<ddddd', arg_head)
 local generation = tonumber(redis.call('HGET', key_cell, 'generation')) or 0
 if generation ~= expected then
   return { 'stale', generation }
@@ -121,5 +121,5 @@ for i = 0, retired_count - 1 do
   redis.call('DEL', key_retired(i))
 end
 redis.call('SET', key_registry, arg_registry)
-redis.call('HSET', key_cell, 'generation', generation + 1, 'registry', arg_name, 'touches', 0)
-return { 'configured', generation + 1 }
+redis.call('HSET', key_cell, 'generation', next_generation, 'registry', arg_name, 'touches', 0)
+return { 'configured', next_generation }

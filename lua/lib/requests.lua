@@ -2,18 +2,18 @@
 -- their first operation, their slot), under what the batch has changed.
 local held -- slot -> lease, or false; nil for an id that was made just now
 local ended -- id -> how it ended (END), as far as it is known
-local puts, drops, ends, asides
+local puts, drops, ends, asides, strays
 
 function requests.begin()
-  held, ended, puts, drops, ends, asides = {}, {}, {}, {}, {}, {}
+  held, ended, puts, drops, ends, asides, strays = {}, {}, {}, {}, {}, {}, {}
 end
 
 --- A record that cannot be decoded is set aside: nobody frees its slot, the audit names it.
 local function learn(id, raw)
   local lease = raw and records.read_lease(raw)
-  if raw and not lease then
+  if raw and not lease and id ~= SENTINEL.name then
     asides[#asides + 1], asides[#asides + 2] = id, raw
-    drops[#drops + 1] = id
+    strays[#strays + 1] = id
   end
   return lease
 end
@@ -36,10 +36,11 @@ function requests.load(ids, acquired)
   end
   local raws, names = redis.call('HMGET', key_requests, unpack(ids)), {}
   for i = 1, #ids do
-    local lease = learn(ids[i], raws[i])
-    held[operations.slot(ids[i])] = lease
-    if lease then
-      names[#names + 1] = lease[LEASE.account]
+    local slot = operations.slot(ids[i])
+    if held[slot] == nil then
+      local lease = learn(ids[i], raws[i])
+      held[slot] = lease
+      names[#names + 1] = lease and lease[LEASE.account] or nil
     end
   end
   if #acquired > 0 then
@@ -84,11 +85,12 @@ function requests.put(id, slot, lease)
   puts[#puts + 1] = lease[LEASE.raw]
 end
 
---- Nothing is held under `id` any more.
+--- Nothing is held under `id` any more, nor again in this batch: drops are written after puts.
 function requests.drop(id, slot)
   if slot then
     held[slot] = false
   end
+  ended[id] = END.released
   drops[#drops + 1] = id
 end
 
@@ -113,9 +115,10 @@ end
 --- Returns how many records were set aside. An id that was put and dropped in one batch ends
 --- dropped: nothing begins again under an id that has ended.
 function requests.commit()
+  commit.write('HSET', key_set_aside, asides)
+  commit.write('HDEL', key_requests, strays)
   commit.write('HSET', key_requests, puts)
   commit.write('HDEL', key_requests, drops)
-  commit.write('HSET', key_set_aside, asides)
   if #ends > 0 then
     redis.call('HSET', key_finished, unpack(ends))
     rotate_finished()

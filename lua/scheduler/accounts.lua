@@ -112,7 +112,7 @@ end
 
 --- Scores are written out as text: Redis renders a 16-digit number far slower.
 function accounts.commit()
-  local counts, placed, full = {}, {}, {}
+  local counts, placed, full, scores = {}, {}, {}, {}
   local touch = string.format('%012d', cell.touches)
   for i = 1, #changed do
     local account = changed[i]
@@ -120,8 +120,14 @@ function accounts.commit()
     counts[2 * i - 1], counts[2 * i] = name, texts[in_flight] or decimals.of(in_flight)
     if in_flight < account[ACCOUNT.limit] then
       local list, n = list_of(placed, account[ACCOUNT.class])
-      list[n + 1], list[n + 2] = (texts[ratio] or decimals.of(ratio)) .. touch, name
-    else
+      local score = scores[ratio]
+      if not score then
+        score = decimals.of(ratio) .. touch
+        scores[ratio] = score
+      end
+      list[n + 1], list[n + 2] = score, name
+    elseif account[ACCOUNT.limit] > 0 then
+      -- One that is out of use is in no class: the number may be another's, or nobody's, by now.
       local list, n = list_of(full, account[ACCOUNT.class])
       list[n + 1] = name
     end

@@ -4,12 +4,13 @@ local function deny(reason, retry_after_ms)
   operations.answer(TAG.denied, reason, 0, 0, 0, retry_after_ms)
 end
 
---- Answers for an id that is not new.
-local function answer_again(op, id, lease)
+--- Answers for an id that is not new. The same lease again lives on, for as long as its caller will
+--- now trust it.
+local function answer_again(op, id, slot, lease)
   if lease and records.claim(lease) == operations.batch[op + OP.claim] then
     local account = accounts.get(lease[LEASE.account])
     return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
-      lease[LEASE.fence], records.expires_at(lease))
+      lease[LEASE.fence], leases.extend(op, id, slot, lease))
   end
   if not lease and requests.ended(id) == END.cancelled then
     return deny(REASON.cancelled)
@@ -33,7 +34,7 @@ operations.handlers[KIND.acquire] = function(op, id, slot)
   end
   local lease = requests.get(slot)
   if lease or requests.ended(id) then
-    return answer_again(op, id, lease)
+    return answer_again(op, id, slot, lease)
   end
   if cell.now < cell.recover_until then
     return deny(REASON.recovering, cell.recover_until - cell.now)

@@ -127,20 +127,34 @@ function classes.head(number)
   return class.best
 end
 
---- The least loaded account of a `mixed` class that serves the model, within a bound. Untouched
---- ones come in the order of their load, so the first of them ends the search.
-function classes.scan(number, model)
-  local class, best = opened(number, LOAD.mixed_scan), nil
+local function may_serve(account, model)
+  return account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and records.serves(account, model)
+end
+
+--- Untouched ones come in the order of their load, so the first of them is the best of them.
+local function untouched_serving(class, model)
   for i = 1, #class.names do
     local account = accounts.get(class.names[i])
-    if account and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
-      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio])
-      and records.serves(account, model) then
-      best = account
-    end
-    if best and not best[ACCOUNT.touched] then
-      return best
+    if account and not account[ACCOUNT.touched] and may_serve(account, model) then
+      return account
     end
   end
+end
+
+--- The least loaded account of a `mixed` class that serves the model, within a bound; ties as in
+--- other classes.
+function classes.scan(number, model)
+  local class = opened(number, LOAD.mixed_scan)
+  local best = untouched_serving(class, model)
+  if best and best[ACCOUNT.ratio] <= class.least_touched then
+    return best
+  end
+  accounts.each_touched(function(account)
+    if account[ACCOUNT.class] == number and may_serve(account, model)
+      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]
+        or best[ACCOUNT.touched] and score_of(account) < score_of(best)) then
+      best = account
+    end
+  end)
   return best
 end

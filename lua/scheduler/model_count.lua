@@ -18,7 +18,8 @@ end
 
 function model_count.commit()
   for model, by in pairs(delta) do
-    if by ~= 0 then
+    -- A record may be readable and still name a model that never was.
+    if by ~= 0 and model < concurrency_count then
       redis.call('INCRBY', key_concurrency(model), by)
     end
   end

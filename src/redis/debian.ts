@@ -149,13 +149,20 @@ async function publish(root: string, target: string): Promise<UnpackResult> {
     await chmod(wrapper, 0o755);
   }
   const serverPath = join(target, 'bin', 'redis-server');
+  const isPlaced = await renamed(staged, target);
   // Another process may have been first: its tree serves, unless it is a damaged one.
-  const working = (await runCommand(serverPath, ['--version'])).ok;
-  if (!working) {
-    await rm(target, { recursive: true, force: true });
-    await rename(staged, target).catch(() => undefined);
+  if (!isPlaced && !(await runCommand(serverPath, ['--version'])).ok) {
+    await renamed(target, `${root}-damaged`);
+    await renamed(staged, target);
   }
   return { kind: 'unpacked', serverPath };
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+  return await rename(from, to).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function libraryDirectories(root: string): Promise<readonly string[]> {

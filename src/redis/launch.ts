@@ -72,9 +72,9 @@ async function planDocker(
   const { env } = options;
   await runCommand(command, ['rm', '--force', container], { env });
   const { uid, gid } = userInfo();
-  const settings = { ...baseSettings(options.persistence), dir: '/data', ...options.settings };
+  const settings = { ...baseSettings(options.persistence), ...options.settings };
   const run = ['run', '--rm', '--name', container, '--publish', '127.0.0.1::6379'];
-  run.push('--volume', `${options.dataDir}:/data`);
+  run.push('--volume', `${options.dataDir}:/data`, '--workdir', '/data');
   if (uid >= 0) run.push('--user', `${uid}:${gid}`);
   return {
     command,

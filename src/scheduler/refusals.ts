@@ -74,7 +74,8 @@ export function checkedDemand(targets: readonly Target[]): string {
   const known = checked.get(targets);
   if (known !== undefined) return known;
   const demand = demandOf(targets);
-  if (targets.length <= MAX_TARGETS && DEMAND_PATTERN.test(demand)) {
+  const isPaired = demand.split('\t').length === 2 * targets.length;
+  if (targets.length <= MAX_TARGETS && isPaired && DEMAND_PATTERN.test(demand)) {
     checked.set(targets, demand);
     return demand;
   }

@@ -1,7 +1,7 @@
 // The cell's registry: applies this daemon's configuration by compare-and-set on the generation,
 // and knows the names behind the numbers that scripts answer with. A configuration that another
 // one has replaced is never applied again.
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { nanoid } from 'nanoid';
 import type { Target } from '../core/domain.ts';
@@ -71,6 +71,14 @@ function fingerprint(accounts: readonly SchedulerAccount[]): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
 }
 
+/**
+ * Rises, and is given once even where a store that has lost its latest configurations is given
+ * others: a daemon that knows a lost one must not work on by its numbers.
+ */
+function nextGeneration(generation: number): number {
+  return generation + randomInt(1, 2 ** 32);
+}
+
 function packed(entries: readonly (readonly [string, Buffer])[]): Buffer {
   const parts: Buffer[] = [];
   for (const [name, record] of entries) {
@@ -117,7 +125,8 @@ export function keyLists(
 /** Applies configurations and re-reads the registry; keeps no state but the last fingerprint. */
 export class CellRegistry {
   readonly #options: RegistryOptions;
-  readonly #applied = new Set<string>();
+  /** Fingerprint of what this process has registered last. */
+  #applied: string | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -130,25 +139,26 @@ export class CellRegistry {
 
   /**
    * Registers `accounts` unless they are registered already, and answers with what the cell has
-   * then. A configuration that this process applied before and that was replaced since is not
-   * applied again, except to a cell that has lost everything.
+   * then. The configuration that this process applied last, where another one's has replaced it
+   * since, is not applied again, except to a cell that has lost everything.
    */
   async apply(accounts: readonly SchedulerAccount[], seen: SeenCell): Promise<CellView> {
     const { redis, keys, scripts } = this.#options;
     const print = fingerprint(accounts);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = await readRegistry(redis, keys);
-      const superseded = this.#applied.has(print) && current.generation > 0;
+      const superseded = this.#applied === print && current.generation > 0;
       if (current.fingerprint === print || superseded) {
-        this.#applied.add(print);
+        this.#applied = print;
         return viewOf(current, keys, scripts);
       }
-      const next = planRegistry(accounts, current, {
+      const plan = planRegistry(accounts, current, {
         fingerprint: print,
         isBusy: await this.#busyModels(current),
       });
+      const next = { ...plan, generation: nextGeneration(current.generation) };
       if (await this.#configure(current, next, seen)) {
-        this.#applied.add(print);
+        this.#applied = print;
         return viewOf(next, keys, scripts);
       }
     }
@@ -202,12 +212,13 @@ export class CellRegistry {
         .map((entry) => keys.concurrency(entry))
         .filter((counter) => !stays.has(counter)),
     });
-    const head = Buffer.alloc(32);
+    const head = Buffer.alloc(40);
     head.writeDoubleLE(current.generation, 0);
-    head.writeDoubleLE(seen.incarnation, 8);
+    head.writeDoubleLE(next.generation, 8);
+    head.writeDoubleLE(seen.incarnation, 16);
     // Leases that a new cell does not know can only be held by somebody who was there before.
-    head.writeDoubleLE(isAlone && seen.incarnation === 0 ? 0 : recoveryMs, 16);
-    head.writeDoubleLE(clock?.() ?? -1, 24);
+    head.writeDoubleLE(isAlone && seen.incarnation === 0 ? 0 : recoveryMs, 24);
+    head.writeDoubleLE(clock?.() ?? -1, 32);
     const reply = (await callScript(redis, scripts.configure, 'configure', bound, [
       head,
       seen.server,

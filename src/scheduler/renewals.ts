@@ -10,7 +10,9 @@ import { CODES } from '../redis/codes.ts';
 import type { Lease } from './lease.ts';
 import type { Answer, Operation } from './wire.ts';
 
-const TRUST = 0.95;
+const TRUST = 0.9;
+/** A look every so many parts of a life: what is not trusted any more is seen before it ends. */
+const LOOKS = 20;
 const RETRY_PART = 15;
 
 interface Held {
@@ -144,5 +146,5 @@ export class Renewals implements Service {
 }
 
 function intervalFor(leaseMs: number): number {
-  return Math.min(1000, Math.max(5, Math.floor(leaseMs / 12)));
+  return Math.min(1000, Math.max(5, Math.floor(leaseMs / LOOKS)));
 }

@@ -148,8 +148,9 @@ export class Scheduler implements Service, LeaseKeeper {
     if (renewal === 'automatic') this.#renewals.add({ lease, key, leaseMs, claim, sentAt });
     const { account, target, replayed } = lease;
     this.events.emit('granted', { account, target, replayed });
-    if (isAborted(signal)) {
+    if (isAborted(signal) || this.#isStopping) {
       lease.release({ outcome: 'ignored' }).catch(() => undefined);
+      this.#refuseWhenStopping();
       throw gaveUp();
     }
     return { kind: 'granted', lease };
@@ -223,7 +224,8 @@ export class Scheduler implements Service, LeaseKeeper {
       const { reaped, more, keepingMs } = await this.#batcher.tick();
       slots += reaped;
       if (!more && (keepingMs === 0 || this.#isStopping)) return slots;
-      if (!more) await sleep(keepingMs + 1);
+      // In steps: a longer silence than between idle daemons would make the cell wait anew.
+      if (!more) await sleep(Math.min(keepingMs + 1, this.#options.reapIntervalMs));
     }
   }
 

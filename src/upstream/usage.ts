@@ -45,6 +45,8 @@ export class Tail {
 
 /** In JSON text a quote inside of a string is escaped, so this is always a field's name. */
 const FIELD = '"usage":';
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 /** The last usage that is told in `tail`, or undefined. Never throws. */
 export function usageIn(tail: Buffer): Usage | undefined {
@@ -71,8 +73,9 @@ function parseUsage(text: string, from: number): Usage | undefined {
 function endOfObject(text: string, from: number): number {
   let depth = 0;
   for (let at = text.indexOf('{', from); at < text.length; at += 1) {
-    if (text[at] === '{') depth += 1;
-    else if (text[at] === '}' && (depth -= 1) === 0) return at + 1;
+    const char = text.charCodeAt(at);
+    if (char === OPEN_BRACE) depth += 1;
+    else if (char === CLOSE_BRACE && (depth -= 1) === 0) return at + 1;
   }
   return text.length;
 }
