@@ -180,7 +180,7 @@ describe('the daemons of a cell', () => {
     heart.now = 9;
     await heart.call([], { daemon: 'two' });
 
-    const stored = await heart.redis.zrange(heart.keys.daemons, 0, -1, 'WITHSCORES');
+    const stored = await heart.redis.zrange(heart.keys.daemons, '0', '-1', 'WITHSCORES');
 
     expect(stored).toEqual(['one', '5', 'two', '9', '_', 'inf']);
   });
@@ -193,7 +193,7 @@ describe('the daemons of a cell', () => {
 
     await heart.call([], { daemon: 'here' });
 
-    expect(await heart.redis.zrange(heart.keys.daemons, 0, -1)).toEqual(['here', '_']);
+    expect(await heart.redis.zrange(heart.keys.daemons, '0', '-1')).toEqual(['here', '_']);
     expect(await heart.redis.hkeys(heart.keys.replies)).toEqual(['_']);
   });
 });

@@ -50,7 +50,7 @@ export async function finishedOf(
 
 /** The wheel: which ids are looked at when. */
 export async function wheelOf(heart: Heart): Promise<readonly WheelEntry[]> {
-  const all = await heart.redis.zrangeBuffer(heart.keys.expiries, 0, -1, 'WITHSCORES');
+  const all = await heart.redis.zrangeBuffer(heart.keys.expiries, '0', '-1', 'WITHSCORES');
   const entries: WheelEntry[] = [];
   for (let i = 0; i < all.length; i += 2) {
     const [entry, score] = [all[i]!, Number(all[i + 1]!.toString())];
@@ -63,7 +63,7 @@ export async function wheelOf(heart: Heart): Promise<readonly WheelEntry[]> {
 
 /** Names of a class in order of choice, without the sentinel. */
 export async function classOf(heart: Heart, number = 0): Promise<readonly string[]> {
-  const names = await heart.redis.zrange(heart.keys.class(number), 0, -1);
+  const names = await heart.redis.zrange(heart.keys.class(number), '0', '-1');
   return names.filter((name) => name !== SENTINEL);
 }
 
@@ -89,7 +89,7 @@ export async function dumpOf(heart: Heart): Promise<Record<string, unknown>> {
       const kept = fields.filter(([field]) => key !== keys.cell || !RESTLESS.has(field));
       dump[key] = kept.map(([field, value]) => [field, value.toString('hex')]);
     } else if (type === 'zset') {
-      const words = await redis.zrangeBuffer(key, 0, -1, 'WITHSCORES');
+      const words = await redis.zrangeBuffer(key, '0', '-1', 'WITHSCORES');
       dump[key] = words.map((word) => word.toString('hex'));
     } else {
       dump[key] = await redis.get(key);

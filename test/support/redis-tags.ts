@@ -3,7 +3,7 @@ import type { SourceFile } from './imports.ts';
 
 /** Calls after which a Redis server is running or connected to. */
 const OPENS =
-  /\b(useRedis|startEmbeddedRedis|connectRedis|startDaemon|startDaemonProcess)\(|\bnew Redis\(|startBuilt\(\s*'main\.js'/;
+  /\b(useRedis|startEmbeddedRedis|connectRedis|startDaemon|startDaemonProcess)\(|\bnew Redis\(|startBuilt\(\s*'main\.js'|startProcess\(\s*'npm'/;
 const TAG = /^\/\/ @module-tag redis_required$/m;
 
 export interface TagFaults {

@@ -56,17 +56,14 @@ export async function readImage(redis: Redis): Promise<StoreImage> {
 
 async function readKey(redis: Redis, name: string, type: string): Promise<string | Pairs> {
   if (type === 'string') return (await redis.getBuffer(name))?.toString('latin1') ?? '';
-  const command =
-    type === 'hash' ? ['hgetall', name] : ['zrange', name, '0', '-1', 'withscores'];
-  const [verb = '', ...args] = command;
-  const words = (await redis.callBuffer(verb, args)) as Buffer[];
-  const pairs = words.flatMap((word, i) =>
-    i % 2 === 0
-      ? [[word.toString('latin1'), words[i + 1]?.toString('latin1') ?? ''] as const]
-      : [],
-  );
-  // A hash has no order; a sorted set has one that matters.
-  return type === 'hash' ? [...pairs].sort(([a], [b]) => (a < b ? -1 : 1)) : pairs;
+  if (type === 'hash') {
+    const fields = Object.entries(await redis.hgetallBuffer(name));
+    const pairs = fields.map(([field, value]) => [field, value.toString('latin1')] as const);
+    return pairs.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+  const words = await redis.zrangeBuffer(name, '0', '-1', 'WITHSCORES');
+  const text = (i: number): string => words[i]?.toString('latin1') ?? '';
+  return words.flatMap((_, i) => (i % 2 === 0 ? [[text(i), text(i + 1)] as const] : []));
 }
 
 /** The cell in an image; undefined where it holds none. */

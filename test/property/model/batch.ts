@@ -33,6 +33,8 @@ export class BatchRun {
   readonly #options: BatchRunOptions;
   readonly #storedIds: ReadonlySet<string>;
   readonly #touched = new Map<string, number>();
+  /** What a batch has ended does not begin again in it, even an id that nobody remembers. */
+  readonly #ended = new Set<string>();
   #looked = 0;
   #endings = 0;
   reaped = 0;
@@ -94,8 +96,9 @@ export class BatchRun {
     if (op.leaseMs < 1) return { tag: 'error', reason: 'invalid_lease' };
     const lease = this.#cell.leases.get(op.id);
     if (lease?.claim === op.claim) {
-      const { account, target, fence, expiresAtMs } = lease;
-      return { tag: 'replayed', account, target: textOf(target), fence, at: expiresAtMs };
+      const { account, target } = lease;
+      const extended = this.#extend(lease, op.leaseMs);
+      return { ...extended, tag: 'replayed', account, target: textOf(target) };
     }
     const ending = this.#ending(op.id);
     if (lease === undefined && ending === 'cancelled') {
@@ -212,7 +215,8 @@ export class BatchRun {
   #finish(id: string, lease: ModelLease, how: Ending): void {
     this.#cell.leases.delete(id);
     this.#count(lease.account, -1);
-    if (!lease.isFresh) this.#remember(id, how);
+    if (lease.isFresh) this.#ended.add(id);
+    else this.#remember(id, how);
   }
 
   #count(name: string, by: number): void {
@@ -228,7 +232,8 @@ export class BatchRun {
   }
 
   #ending(id: string): Ending | undefined {
-    return this.#cell.finished.get(id) ?? this.#cell.finishedBefore.get(id);
+    const remembered = this.#cell.finished.get(id) ?? this.#cell.finishedBefore.get(id);
+    return remembered ?? (this.#ended.has(id) ? 'released' : undefined);
   }
 
   #remember(id: string, how: Ending): void {

@@ -34,6 +34,8 @@ export interface ModelCell {
   /** Which configuration it has, and what that was made of; never twice the same name. */
   registry: string;
   configuration: readonly SchedulerAccount[];
+  /** Whether accounts with odd sets of models share a class (beyond 16 sets for one model). */
+  hasOddSets: boolean;
   incarnation: number;
   sequence: number;
   nowMs: number;
@@ -65,6 +67,7 @@ function newCell({ seenIncarnation, server, recoveryMs, clockMs }: Configuring):
   return {
     registry: '',
     configuration: [],
+    hasOddSets: false,
     incarnation: Math.max(1, minutes, seenIncarnation + 1),
     sequence: 0,
     nowMs: clockMs,

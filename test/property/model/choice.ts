@@ -18,6 +18,7 @@ export type Choice =
 
 /** The first target that has room, in it the first tier, in it the least loaded account. */
 export function choose(cell: ModelCell, targets: readonly Target[], touched: Touched): Choice {
+  const leastLoaded = cell.hasOddSets ? anyLeastLoaded : longestUntouched;
   const all = [...cell.accounts.values()];
   let isServed = false;
   for (const [targetNumber, target] of targets.entries()) {
@@ -34,8 +35,16 @@ export function choose(cell: ModelCell, targets: readonly Target[], touched: Tou
   return { kind: isServed ? 'pool_full' : 'no_account_for_model' };
 }
 
+/** A class of odd sets is scanned: of equally loaded ones it may take any. */
+function anyLeastLoaded(free: readonly ModelAccount[]): readonly ModelAccount[] {
+  return minimal(free, loadRatio);
+}
+
 /** Of equally loaded ones those that were touched longest ago; first those not by this batch. */
-function leastLoaded(free: readonly ModelAccount[], touched: Touched): readonly ModelAccount[] {
+function longestUntouched(
+  free: readonly ModelAccount[],
+  touched: Touched,
+): readonly ModelAccount[] {
   const least = minimal(free, loadRatio);
   const untouched = least.filter(({ spec }) => !touched.has(spec.name));
   if (untouched.length > 0) return minimal(untouched, ({ touch }) => touch);

@@ -1,0 +1,181 @@
+// The bytes between a daemon and the heart.
+import { describe, expect, it } from 'vitest';
+import { CODES } from '../../src/redis/codes.ts';
+import {
+  claimOf,
+  decodeAnswer,
+  decodeReply,
+  demandOf,
+  encodeBatch,
+  encodeHead,
+} from '../../src/scheduler/wire.ts';
+import type { Operation } from '../../src/scheduler/wire.ts';
+
+const GPT4 = { pool: 'openai', model: 'gpt-4' };
+const CLAUDE = { pool: 'anthropic', model: 'claude' };
+
+function anAcquire(id: string, demand: string): Operation {
+  return { kind: 'acquire', id, demand, leaseMs: 30_000, claim: 77, isFresh: true };
+}
+
+describe('a batch', () => {
+  it('has 40 bytes an operation, at fixed places', () => {
+    const acquire = { ...anAcquire('t/1', 'd'), tokens: 9, reserveMicro: 1234 } as Operation;
+    const release: Operation = {
+      kind: 'release',
+      id: 't/2',
+      fence: 2 ** 52,
+      outcome: 'failed',
+      retryAfterMs: 55,
+    };
+
+    const { operations, ids } = encodeBatch([acquire, release]);
+
+    expect(operations.length).toBe(80);
+    expect(ids).toEqual(['t/1', 't/2']);
+    expect(operations[0]).toBe(CODES.KIND.acquire);
+    expect(operations[1]).toBe(CODES.ACQUIRE.fresh);
+    expect(operations.readUInt16LE(2)).toBe(1);
+    expect(operations.readUInt32LE(4)).toBe(30_000);
+    expect(operations.readDoubleLE(16)).toBe(77);
+    expect(operations.readUInt32LE(24)).toBe(9);
+    expect(operations.readDoubleLE(32)).toBe(1234);
+    expect(operations[40]).toBe(CODES.KIND.release);
+    expect(operations[41]).toBe(CODES.OUTCOME.failed);
+    expect(operations.readDoubleLE(48)).toBe(2 ** 52);
+    expect(operations.readUInt32LE(68)).toBe(55);
+  });
+
+  it('names each demand once and numbers it from 1', () => {
+    const first = demandOf([GPT4, CLAUDE]);
+    const second = demandOf([CLAUDE]);
+
+    const { demands, operations } = encodeBatch([
+      anAcquire('t/1', first),
+      anAcquire('t/2', second),
+      anAcquire('t/3', first),
+    ]);
+
+    expect(demands).toBe('openai\tgpt-4\tanthropic\tclaude\nanthropic\tclaude');
+    expect([2, 42, 82].map((at) => operations.readUInt16LE(at))).toEqual([1, 2, 1]);
+  });
+
+  it('numbers what is registered apart from what is demanded', () => {
+    const register: Operation = {
+      kind: 'register',
+      id: 't/2',
+      fence: 5,
+      leaseMs: 1,
+      claim: 2,
+      holding: 'a1\topenai\tgpt-4',
+    };
+
+    const batch = encodeBatch([anAcquire('t/1', demandOf([GPT4])), register]);
+
+    expect(batch.demands).toBe('openai\tgpt-4');
+    expect(batch.holdings).toBe('a1\topenai\tgpt-4');
+    expect(batch.operations.readUInt16LE(42)).toBe(1);
+  });
+
+  it('of nothing is empty', () => {
+    expect(encodeBatch([])).toEqual({
+      demands: '',
+      holdings: '',
+      operations: Buffer.alloc(0),
+      ids: [],
+    });
+  });
+});
+
+describe('a claim', () => {
+  const demand = demandOf([GPT4]);
+
+  it('is the same for the same holder, demand and life', () => {
+    expect(claimOf('h', demand, 100)).toBe(claimOf('h', demand, 100));
+  });
+
+  it.each([
+    ['holder', claimOf('i', demand, 100)],
+    ['demand', claimOf('h', demandOf([CLAUDE]), 100)],
+    ['life', claimOf('h', demand, 101)],
+  ])('is another one for another %s', (_, other) => {
+    expect(other).not.toBe(claimOf('h', demand, 100));
+  });
+
+  it('survives a double: an integer below 2^48', () => {
+    const claims = Array.from({ length: 1000 }, (_, i) => claimOf(`holder-${i}`, demand, i));
+
+    expect(claims.every((claim) => Number.isInteger(claim) && claim >= 0 && claim < 2 ** 48)).toBe(
+      true,
+    );
+    expect(new Set(claims).size).toBe(1000);
+  });
+});
+
+describe('a head', () => {
+  it('says that the server’s clock is meant by a negative number', () => {
+    const head = {
+      generation: 1,
+      incarnation: 2,
+      sequence: 3,
+      batch: 4,
+      track: 5,
+      gapMs: 6,
+      recoveryMs: 7,
+      rememberMs: 8,
+      rememberMax: 9,
+    };
+
+    const own = encodeHead({ ...head, clockMs: undefined });
+    const given = encodeHead({ ...head, clockMs: 0 });
+
+    expect(own.readDoubleLE(33)).toBeLessThan(0);
+    expect(given.readDoubleLE(33)).toBe(0);
+    expect([0, 8, 16, 24, 41, 49, 57, 65].map((at) => own.readDoubleLE(at))).toEqual([
+      1, 2, 3, 4, 6, 7, 8, 9,
+    ]);
+    expect(own[32]).toBe(5);
+  });
+});
+
+describe('a reply', () => {
+  it('gives its answers by number', () => {
+    const answers = Buffer.alloc(48);
+    answers.writeUInt8(CODES.TAG.granted, 24);
+    answers.writeUInt8(1, 25);
+    answers.writeUInt16LE(300, 26);
+    answers.writeUInt32LE(70_000, 28);
+    answers.writeDoubleLE(2 ** 50, 32);
+    answers.writeDoubleLE(1e12, 40);
+
+    const reply = decodeReply([Buffer.from('ok'), 10, 20, 30, 1, 2, 3, 4, 5, 6, answers]);
+
+    expect(reply).toEqual({
+      kind: 'ok',
+      report: {
+        nowMs: 10,
+        incarnation: 20,
+        sequence: 30,
+        more: true,
+        reaped: 2,
+        overage: 3,
+        setAside: 4,
+        recoveringMs: 5,
+        keepingMs: 6,
+        answers,
+      },
+    });
+    expect(decodeAnswer(answers, 1)).toEqual({
+      tag: CODES.TAG.granted,
+      detail: 1,
+      model: 300,
+      account: 70_000,
+      fence: 2 ** 50,
+      at: 1e12,
+    });
+  });
+
+  it.each(['stale', 'unconfigured', 'outdated'])('of a batch that was not run: %s', (kind) => {
+    expect(decodeReply([Buffer.from(kind), 7])).toEqual({ kind });
+  });
+});
