@@ -145,10 +145,18 @@ const scheduler = z
   });
 
 const timeouts = z.strictObject({
-  connectTimeoutMs: ms(10, 600_000).optional(),
-  headersTimeoutMs: ms(10, 3_600_000).optional(),
-  idleTimeoutMs: ms(10, 3_600_000).optional(),
-  totalTimeoutMs: ms(10, 86_400_000).optional(),
+  connectTimeoutMs: ms(10, 600_000).optional().meta({
+    description: 'Time in ms to reach the upstream.',
+  }),
+  headersTimeoutMs: ms(10, 3_600_000).optional().meta({
+    description: 'Time in ms from the request to the first byte of the answer.',
+  }),
+  idleTimeoutMs: ms(10, 3_600_000).optional().meta({
+    description: 'Time in ms between two pieces of the answer.',
+  }),
+  totalTimeoutMs: ms(10, 86_400_000).optional().meta({
+    description: 'Time in ms for the whole attempt.',
+  }),
 });
 
 /** Upstream time limits in ms where neither the account nor its pool sets them. */
@@ -179,16 +187,18 @@ const upstream = {
 
 const account = z.strictObject({
   name: name.meta({ description: 'Unique in the cell; appears in metrics and audits.' }),
-  maxConcurrency: z.number().int().min(1).max(10_000).meta({
+  maxConcurrency: z.coerce.number().int().min(1).max(10_000).meta({
     description: 'Slots: requests that may be in flight at once.',
   }),
-  weight: z.number().int().min(1).max(100).default(1).meta({
+  weight: z.coerce.number().int().min(1).max(100).default(1).meta({
     description: 'Share of the load beside equals: load is in-flight / (maxConcurrency × weight).',
   }),
-  priority: z.number().int().min(0).max(15).default(0).meta({
+  priority: z.coerce.number().int().min(0).max(15).default(0).meta({
     description: 'Tier: accounts of a lower number are used before all of a higher one.',
   }),
-  enabled: z.boolean().default(true),
+  enabled: z.boolean().default(true).meta({
+    description: 'Whether new requests may use it; running ones end in peace.',
+  }),
   ...upstream,
 });
 

@@ -75,7 +75,10 @@ export class CellLink {
   /** Works with what the cell has registered; registers nothing. */
   async join(): Promise<void> {
     const view = await this.#options.registry.read();
-    if (view.registry.generation > 0) { this.#adopt(view); return; }
+    if (view.registry.generation > 0) {
+      this.#adopt(view);
+      return;
+    }
     throw new AppError(
       'no_account_for_model',
       'The cell has no accounts: no daemon has ever served it.',

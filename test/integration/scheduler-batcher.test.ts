@@ -1,0 +1,163 @@
+// @module-tag redis_required
+// How operations travel: together, a few calls at a time, one of an id at a time, bounded.
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { anAccount } from '../support/heart.ts';
+import { useRedis } from '../support/redis.ts';
+import type { SchedulerWish } from '../support/schedulers.ts';
+import { TARGETS, aScheduler, inFlight } from '../support/schedulers.ts';
+
+const store = useRedis();
+
+/** What a real client was asked to send: the ids of every call of the heart, while it lasts. */
+class Watch {
+  readonly sizes: number[] = [];
+  highestInFlight = 0;
+  /** Ids that were in two calls at once. */
+  readonly overlapping = new Set<string>();
+  readonly #inFlight = new Set<readonly string[]>();
+
+  /** The same client, with an eye on what passes through it. */
+  on(redis: Redis): Redis {
+    const send = redis.callBuffer.bind(redis) as (...args: unknown[]) => Promise<unknown>;
+    const watched = async (command: string, words: readonly unknown[]): Promise<unknown> => {
+      const ids = idsOf(words);
+      for (const other of this.#inFlight) {
+        for (const id of ids) if (other.includes(id)) this.overlapping.add(id);
+      }
+      this.#inFlight.add(ids);
+      const busy = [...this.#inFlight].filter(({ length }) => length > 0).length;
+      this.highestInFlight = Math.max(this.highestInFlight, busy);
+      if (ids.length > 0) this.sizes.push(ids.length);
+      try {
+        return await send(command, words);
+      } finally {
+        this.#inFlight.delete(ids);
+      }
+    };
+    return Object.assign(redis, { callBuffer: watched });
+  }
+}
+
+/** Of the words of an FCALL: keys, list lengths and six arguments come before the ids. */
+function idsOf(words: readonly unknown[]): string[] {
+  if (!String(words[0]).endsWith('_tick')) return [];
+  return words.slice(2 + Number(words[1]) + 1 + 6).map(String);
+}
+
+async function aWatchedScheduler(wish: Partial<SchedulerWish> = {}) {
+  const watch = new Watch();
+  const redis = watch.on(await store.connect());
+  const cell = store.cell();
+  const scheduler = await aScheduler({ redis, cell, ...wish }, [anAccount({ slots: 10_000 })]);
+  return { scheduler, watch, count: () => inFlight(store.redis, cell) };
+}
+
+describe('operations', () => {
+  it('of one turn of the event loop travel together, 64 at most', async () => {
+    const { scheduler, watch } = await aWatchedScheduler();
+
+    await Promise.all(Array.from({ length: 150 }, () => scheduler.acquire({ targets: TARGETS })));
+
+    expect(watch.sizes).toEqual([64, 64, 22]);
+  });
+
+  it.each([1, 3])('travel in no more than %i calls at once', async (maxCallsInFlight) => {
+    const { scheduler, watch, count } = await aWatchedScheduler({ maxCallsInFlight });
+
+    await Promise.all(Array.from({ length: 2000 }, () => scheduler.acquire({ targets: TARGETS })));
+
+    expect(watch.highestInFlight).toBe(maxCallsInFlight);
+    expect(Math.max(...watch.sizes)).toBe(64);
+    expect(await count()).toBe(2000);
+  });
+
+  it('on one id are never under way in two calls', async () => {
+    const { scheduler, watch, count } = await aWatchedScheduler();
+    const ids = Array.from({ length: 40 }, (_, i) => `id-${i}`);
+    // Fillers put the operations on one id into different calls.
+    const filler = (): Promise<unknown> => scheduler.cancel({ requestId: `f-${Math.random()}` });
+
+    const all = ids.flatMap((requestId) => [
+      scheduler.acquire({ targets: TARGETS, requestId }),
+      ...Array.from({ length: 9 }, filler),
+      scheduler.cancel({ requestId }),
+      scheduler.acquire({ targets: TARGETS, requestId }),
+    ]);
+    const results = await Promise.allSettled(all);
+
+    const second = results.filter((_, i) => i % 12 === 11);
+    expect([...watch.overlapping]).toEqual([]);
+    expect(second.map(({ status }) => status)).toEqual(Array(40).fill('rejected'));
+    expect(await count()).toBe(0);
+  });
+
+  it('on one id that is under way wait, and keep their order', async () => {
+    const { scheduler, watch, count } = await aWatchedScheduler();
+    const requestId = 'x';
+
+    const acquired = scheduler.acquire({ targets: TARGETS, requestId });
+    await new Promise((resolve) => setImmediate(resolve));
+    const cancelled = scheduler.cancel({ requestId });
+    const other = scheduler.acquire({ targets: TARGETS });
+
+    expect((await acquired).requestId).toBe('x');
+    expect(await cancelled).toBe('was_granted');
+    await other;
+    expect([...watch.overlapping]).toEqual([]);
+    expect(await count()).toBe(1);
+  });
+
+  it('beyond what may wait are refused at once, and the others served', async () => {
+    const { scheduler, count } = await aWatchedScheduler({ maxPendingOperations: 100 });
+
+    const results = await Promise.allSettled(
+      Array.from({ length: 130 }, () => scheduler.acquire({ targets: TARGETS })),
+    );
+
+    const refused = results.filter((result) => result.status === 'rejected');
+    expect(refused.length).toBe(30);
+    expect(
+      refused.every(({ reason }) => (reason as { code: string }).code === 'store_unavailable'),
+    ).toBe(true);
+    expect(await count()).toBe(100);
+  });
+
+  it('of one caller’s mistake leave the others of their call alone', async () => {
+    const { scheduler, count } = await aWatchedScheduler();
+    await scheduler.acquire({ targets: TARGETS, requestId: 'x', holder: 'me' });
+
+    const results = await Promise.allSettled([
+      scheduler.acquire({ targets: TARGETS }),
+      scheduler.acquire({ targets: TARGETS, requestId: 'x', holder: 'you' }),
+      scheduler.acquire({ targets: TARGETS }),
+    ]);
+
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await count()).toBe(3);
+  });
+});
+
+describe('a server whose memory is full', () => {
+  const full = useRedis({ settings: { 'maxmemory-policy': 'noeviction' } });
+
+  it('grants nothing, and lets held leases be renewed and given back', async () => {
+    const cell = full.cell();
+    const scheduler = await aScheduler({ redis: full.redis, cell, leaseMs: 300 });
+    const lease = await scheduler.acquire({ targets: TARGETS });
+    const admin = await full.connect('admin');
+    await admin.config('SET', 'maxmemory', '1');
+
+    const refusal = scheduler.acquire({ targets: TARGETS });
+    await expect(refusal).rejects.toMatchObject({ code: 'store_unavailable' });
+    const before = lease.expiresAtMs;
+    while (lease.expiresAtMs < before + 300) await admin.ping();
+    const released = await lease.release();
+    await admin.config('SET', 'maxmemory', '0');
+    const next = await scheduler.acquire({ targets: TARGETS });
+
+    expect(released).toBe('released');
+    expect(lease.signal.aborted).toBe(false);
+    expect(next.account).toBe('a1');
+  });
+});
