@@ -1,6 +1,5 @@
 // One request, told as a story: read it, resolve its route, take a slot, try the upstream, let the
 // answer through, and give the slot back in one `finally`, whatever happened.
-import { nanoid } from 'nanoid';
 import type { AccountConfig, RouteConfig } from '../config/schema.ts';
 import type { Outcome } from '../core/domain.ts';
 import { AppError, asAppError } from '../core/errors.ts';
@@ -63,8 +62,8 @@ function routeOf(model: string, routes: ServeContext['routes']): RouteConfig {
 }
 
 /**
- * The slot's id is made here, always: a client that repeats its x-request-id runs as many requests
- * as it sends. An acquire is answered within the store's timeout, so a client that leaves meanwhile
+ * The slot's id is made by the scheduler, always: a client that repeats its x-request-id runs as
+ * many requests as it sends. An acquire is answered within the store's timeout, so a client that leaves meanwhile
  * is noticed afterwards; a signal per request would cost more than the rest of this file.
  */
 async function acquireSlot(
@@ -73,9 +72,8 @@ async function acquireSlot(
   { scheduler }: ServeContext,
 ): Promise<Lease> {
   const askedAtMs = performance.now();
-  const requestId = nanoid();
-  exchange.slotId = requestId;
-  const lease = await scheduler.acquire({ requestId, targets: route.targets });
+  const lease = await scheduler.acquire({ targets: route.targets });
+  exchange.slotId = lease.requestId;
   exchange.queueMs = performance.now() - askedAtMs;
   exchange.pool = lease.target.pool;
   exchange.account = lease.account;

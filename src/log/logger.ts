@@ -3,7 +3,8 @@
 // business. Control characters in values stay escaped, so a value is never a new line.
 import type { Writable } from 'node:stream';
 import winston from 'winston';
-import { redact } from './redact.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { redact, type KnownNames } from './redact.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -25,12 +26,11 @@ export interface LoggerOptions {
 
 /** Never throws and never stops the daemon: a sink that is gone loses lines, not requests. */
 export function createLogger(options: LoggerOptions): Logger {
-  const stream = options.stream ?? process.stdout;
-  // Without a listener a closed pipe (`slotkeeper serve | head`) would end the process.
-  stream.on('error', () => undefined);
+  const stream = options.stream ?? bufferedOutput();
+  const names: KnownNames = new Map();
   const sink = winston.createLogger({
     level: options.level,
-    format: winston.format.printf(formatLine),
+    format: winston.format.printf((info) => formatLine(info, names)),
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston declares its transport classes as instances of themselves
     transports: [new winston.transports.Stream({ stream })],
     exitOnError: false,
@@ -39,6 +39,7 @@ export function createLogger(options: LoggerOptions): Logger {
     // The fields travel under one name: winston itself treats `message` and `stack` in them
     // specially, before any format has run.
     sink.log({ level, message, fields });
+    if (level !== 'info' && stream instanceof LineBuffer) stream.flush();
   };
   return {
     enabled: (level) => sink.isLevelEnabled(level),
@@ -49,12 +50,20 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
+function bufferedOutput(): LineBuffer {
+  // Without a listener a closed pipe (`slotkeeper serve | head`) would end the process.
+  process.stdout.on('error', () => undefined);
+  const buffer = new LineBuffer(process.stdout);
+  process.once('exit', () => buffer.flush());
+  return buffer;
+}
+
 /** JSON leaves these as they are, and terminals and line readers act on some of them. */
 const UNESCAPED_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
 
-function formatLine(info: winston.Logform.TransformableInfo): string {
+function formatLine(info: winston.Logform.TransformableInfo, names: KnownNames): string {
   const head = { time: new Date().toISOString(), level: info.level, message: redact(info.message) };
-  const line = JSON.stringify(Object.assign(head, redact(info['fields'])));
+  const line = JSON.stringify(Object.assign(head, redact(info['fields'], names)));
   return line.replace(UNESCAPED_CONTROLS, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

@@ -49,9 +49,10 @@ export function redactText(text: string): string {
   );
 }
 
-/** A copy of `value` made of plain JSON types, without secrets. */
-export function redact(value: unknown): unknown {
+/** A copy of `value` made of plain JSON types, without secrets. `names` may serve many calls. */
+export function redact(value: unknown, names: KnownNames = new Map()): unknown {
   return copy(value, {
+    names,
     depth: 0,
     ancestors: new Set(),
     budget: { nodes: MAX_NODES, textLength: MAX_TOTAL_TEXT_LENGTH },
@@ -59,6 +60,7 @@ export function redact(value: unknown): unknown {
 }
 
 interface Walk {
+  readonly names: KnownNames;
   readonly depth: number;
   /** The objects on the way from the root: only a real cycle is cut, not a repeated value. */
   readonly ancestors: ReadonlySet<object>;
@@ -74,6 +76,7 @@ function copy(value: unknown, walk: Walk): unknown {
   if (walk.depth >= MAX_DEPTH || walk.budget.nodes <= 0) return '[too deep or too large]';
   walk.budget.nodes -= 1;
   const inner = {
+    names: walk.names,
     depth: walk.depth + 1,
     ancestors: new Set(walk.ancestors).add(value),
     budget: walk.budget,
@@ -111,11 +114,34 @@ function copyFields(fields: Iterable<readonly [unknown, unknown]>, walk: Walk): 
   let room = MAX_ENTRIES;
   for (const [key, value] of fields) {
     if (room-- === 0) break;
-    const name = typeof key === 'string' ? redactText(key) : String(copy(key, walk));
+    const { name, isSecret } =
+      typeof key === 'string' ? nameOf(key, walk.names) : strangeName(key, walk);
     // Assigned, this one key of a stranger would replace the prototype instead.
-    if (name !== '__proto__') result[name] = isSecretName(key) ? REDACTED : copy(value, walk);
+    if (name !== '__proto__') result[name] = isSecret ? REDACTED : copy(value, walk);
   }
   return result;
+}
+
+interface FieldName {
+  readonly name: string;
+  readonly isSecret: boolean;
+}
+
+/** Field names that were looked at: those of our own lines come again with each of them. */
+export type KnownNames = Map<string, FieldName>;
+
+const MAX_KNOWN_NAMES = 500;
+
+function nameOf(key: string, names: KnownNames): FieldName {
+  const known = names.get(key);
+  if (known !== undefined) return known;
+  const field = { name: redactText(key), isSecret: isSecretName(key) };
+  if (names.size < MAX_KNOWN_NAMES) names.set(key, field);
+  return field;
+}
+
+function strangeName(key: unknown, walk: Walk): FieldName {
+  return { name: String(copy(key, walk)), isSecret: false };
 }
 
 function isSecretName(name: unknown): boolean {
