@@ -63,8 +63,8 @@ function routeOf(model: string, routes: ServeContext['routes']): RouteConfig {
 
 /**
  * The slot's id is made by the scheduler, always: a client that repeats its x-request-id runs as
- * many requests as it sends. An acquire is answered within the store's timeout, so a client that leaves meanwhile
- * is noticed afterwards; a signal per request would cost more than the rest of this file.
+ * many requests as it sends. An acquire is answered within the store's timeout, so a client that
+ * leaves meanwhile is noticed afterwards; a signal per request would cost more than this file.
  */
 async function acquireSlot(
   exchange: Exchange,

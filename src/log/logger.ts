@@ -26,7 +26,10 @@ export interface LoggerOptions {
 
 /** Never throws and never stops the daemon: a sink that is gone loses lines, not requests. */
 export function createLogger(options: LoggerOptions): Logger {
-  const stream = options.stream ?? bufferedOutput();
+  const target = options.stream ?? process.stdout;
+  // Without a listener a closed pipe (`slotkeeper serve | head`) would end the process.
+  target.on('error', () => undefined);
+  const stream = options.stream ?? bufferedUntilExit(target);
   const names: KnownNames = new Map();
   const sink = winston.createLogger({
     level: options.level,
@@ -50,10 +53,8 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
-function bufferedOutput(): LineBuffer {
-  // Without a listener a closed pipe (`slotkeeper serve | head`) would end the process.
-  process.stdout.on('error', () => undefined);
-  const buffer = new LineBuffer(process.stdout);
+function bufferedUntilExit(target: Writable): LineBuffer {
+  const buffer = new LineBuffer(target);
   process.once('exit', () => buffer.flush());
   return buffer;
 }
