@@ -27,10 +27,10 @@ async function disturbing<T>(
   work: Promise<T>,
   disturb: () => Promise<unknown>,
 ): Promise<{ readonly result: T; readonly times: number }> {
-  let isDone = false;
+  const state = { isDone: false };
   let times = 0;
-  void work.finally(() => (isDone = true));
-  while (!isDone) {
+  void work.finally(() => (state.isDone = true));
+  while (!state.isDone) {
     for (let i = 0; i < 5; i += 1) await once(scheduler.events, 'tick');
     await disturb();
     times += 1;

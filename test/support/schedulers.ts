@@ -8,6 +8,7 @@ import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
 import type { SchedulerOptions } from '../../src/scheduler/types.ts';
 import { anAccount } from './heart.ts';
+import type { TestRedis } from './redis.ts';
 
 export const TARGETS = [{ pool: 'openai', model: 'gpt-4' }] as const;
 
@@ -44,6 +45,13 @@ export async function aScheduler(
   await scheduler.start();
   onTestFinished(() => scheduler.stop());
   return scheduler;
+}
+
+/** A scheduler on a cell of its own; its one account has two slots. */
+export async function aLoneScheduler(store: TestRedis, wish: Partial<SchedulerWish> = {}) {
+  const [redis, cell] = [store.redis, store.cell()];
+  const scheduler = await aScheduler({ redis, cell, ...wish });
+  return { scheduler, redis, cell, count: () => inFlight(redis, cell) };
 }
 
 /** In-flight requests for gpt-4 of openai, as `redis-cli GET` prints them. */

@@ -172,7 +172,10 @@ describe('ids', () => {
     ['the same session', { 'x-slotkeeper-session': 'same' }],
     ['none', {}],
   ])('concurrent requests with %s hold a slot each', async (_what, headers) => {
-    const { proxy, upstream } = await aProxy(store, () => undefined, { slots: 3 });
+    const { proxy, upstream } = await aProxy(store, () => undefined, {
+      slots: 3,
+      timeouts: { headersTimeoutMs: 5000 },
+    });
     const leaving = new AbortController();
 
     const pending = [1, 2, 3].map(() => post(proxy, { headers, signal: leaving.signal }));

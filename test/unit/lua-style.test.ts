@@ -137,7 +137,9 @@ describe('the keys of every script', () => {
     isBusy: () => false,
   });
 
-  it.each(Object.entries(loadScripts()))('lie in one slot of a cluster: %s', (_, script) => {
+  it.each(['tick', 'configure', 'audit'] as const)('lie in one slot of a cluster: %s', (name) => {
+    const script = loadScripts()[name];
+
     for (const cell of ['main', 'eu-1']) {
       const keys = cellKeys(cell, 'tagged');
       const lists = keyLists(registry, keys);

@@ -66,6 +66,21 @@ async function readKey(redis: Redis, name: string, type: string): Promise<string
   return words.flatMap((_, i) => (i % 2 === 0 ? [[text(i), text(i + 1)] as const] : []));
 }
 
+/** Every key of the server as DUMP gives it. */
+export type KeyDumps = readonly (readonly [string, Buffer])[];
+
+export async function dumpKeys(redis: Redis): Promise<KeyDumps> {
+  const names = await redis.keys('*');
+  const dumps = await Promise.all(names.map((name) => redis.dumpBuffer(name)));
+  return names.map((name, i) => [name, dumps[i]!] as const);
+}
+
+/** The server holds these keys, and no others. */
+export async function restoreKeys(redis: Redis, keys: KeyDumps): Promise<void> {
+  await redis.flushall();
+  await Promise.all(keys.map(([name, dump]) => redis.restore(name, 0, dump)));
+}
+
 /** The cell in an image; undefined where it holds none. */
 export function decodeImage(image: StoreImage, keys: CellKeys): StoredCell | undefined {
   if (!image.has(keys.cell)) return undefined;

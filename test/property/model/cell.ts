@@ -56,19 +56,20 @@ export interface ModelCell {
 export interface Configuring {
   readonly registry: string;
   readonly accounts: readonly SchedulerAccount[];
-  readonly seenIncarnation: number;
+  /** The highest that the configuring daemon has seen. */
+  readonly incarnation: number;
   readonly server: string;
   readonly recoveryMs: number;
   readonly clockMs: number;
 }
 
-function newCell({ seenIncarnation, server, recoveryMs, clockMs }: Configuring): ModelCell {
+function newCell({ incarnation, server, recoveryMs, clockMs }: Configuring): ModelCell {
   const minutes = Math.floor(clockMs / 60_000) - CODES.FENCE.first_minute;
   return {
     registry: '',
     configuration: [],
     hasOddSets: false,
-    incarnation: Math.max(1, minutes, seenIncarnation + 1),
+    incarnation: Math.max(1, minutes, incarnation + 1),
     sequence: 0,
     nowMs: clockMs,
     grants: 0,
