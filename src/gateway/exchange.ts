@@ -31,7 +31,7 @@ export class Exchange {
 
   /**
    * Who works on it now. An object, not a function: measured, a closure here keeps V8 from freeing
-   * any request before a full collection, which cost a quarter of the proxy's CPU.
+   * any request before a full collection.
    */
   worker: Worker | undefined;
   #broken: AppError | undefined;
