@@ -1,8 +1,9 @@
 -- The view of requests: what the store says of the ids that this batch names (by the number of
 -- their first operation, their slot), under what the batch has changed.
-local held -- slot -> lease, or false; nil for an id that was made just now
+local held -- slot -> lease, false, or DROPPED; nil for an id that was made just now
 local ended -- id -> how it ended (END), as far as it is known
 local puts, drops, ends, asides, strays
+local DROPPED = 0
 
 function requests.begin()
   held, ended, puts, drops, ends, asides, strays = {}, {}, {}, {}, {}, {}, {}
@@ -51,29 +52,30 @@ end
 
 --- The lease that the id of a slot holds, or false.
 function requests.get(slot)
-  return held[slot] or false
+  local lease = held[slot]
+  return lease ~= DROPPED and lease or false
 end
 
 --- The lease of an id that another structure names: `raw` is its stored record.
 function requests.look_up(id, raw)
   local slot = operations.slot(id)
   if slot then
-    return held[slot] or false
+    return requests.get(slot)
   end
   return not ended[id] and learn(id, raw)
 end
 
 --- How an acquired id ended before, or nil.
-function requests.ended(id)
-  return ended[id]
+function requests.ended(id, slot)
+  return ended[id] or held[slot] == DROPPED and END.released or nil
 end
 
 --- The same for the id of any operation: reads the store where it must.
-function requests.find_ended(id)
+function requests.find_ended(id, slot)
   if not ended[id] then
     learn_ends({ id })
   end
-  return ended[id]
+  return requests.ended(id, slot)
 end
 
 --- `lease` is held under `id`, which has a slot unless another structure named it.
@@ -88,9 +90,10 @@ end
 --- Nothing is held under `id` any more, nor again in this batch: drops are written after puts.
 function requests.drop(id, slot)
   if slot then
-    held[slot] = false
+    held[slot] = DROPPED
+  else
+    ended[id] = END.released
   end
-  ended[id] = END.released
   drops[#drops + 1] = id
 end
 

@@ -12,7 +12,7 @@ local function answer_again(op, id, slot, lease)
     return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
       lease[LEASE.fence], leases.extend(op, id, slot, lease))
   end
-  if not lease and requests.ended(id) == END.cancelled then
+  if not lease and requests.ended(id, slot) == END.cancelled then
     return deny(REASON.cancelled)
   end
   operations.refuse(MISTAKE.duplicate_request)
@@ -33,7 +33,7 @@ operations.handlers[KIND.acquire] = function(op, id, slot)
     return operations.refuse(mistake)
   end
   local lease = requests.get(slot)
-  if lease or requests.ended(id) then
+  if lease or requests.ended(id, slot) then
     return answer_again(op, id, slot, lease)
   end
   if cell.now < cell.recover_until then

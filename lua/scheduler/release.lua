@@ -20,7 +20,7 @@ operations.handlers[KIND.cancel] = function(op, id, slot)
   if not operations.is_id(id) then
     return operations.refuse(MISTAKE.invalid_id)
   end
-  if requests.find_ended(id) then
+  if requests.find_ended(id, slot) then
     return operations.say(TAG.already)
   end
   requests.remember(id, END.cancelled)
@@ -33,5 +33,5 @@ operations.handlers[KIND.check] = function(_, id, slot)
     return operations.answer(TAG.leased, 0, lease[LEASE.model], 0, lease[LEASE.fence],
       records.expires_at(lease))
   end
-  operations.say(requests.find_ended(id) and TAG.finished or TAG.unknown)
+  operations.say(requests.find_ended(id, slot) and TAG.finished or TAG.unknown)
 end

@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { AppError } from '../core/errors.ts';
 import { CODES } from './codes.ts';
 
+const LIBRARY_PREFIX = 'slotkeeper_';
 const LUA_DIRECTORY = new URL('../../lua/', import.meta.url);
 
 /** What a script's header declares. Lists come last and are marked by `[]`. */
@@ -204,7 +205,7 @@ export function assemble(file: string, rules: readonly string[] = []): Assembled
   own('end');
 
   const hash = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
-  const library = `slotkeeper_${name}_${hash}`;
+  const library = `${LIBRARY_PREFIX}${name}_${hash}`;
   lines[0] = `#!lua name=${library}`;
   for (const line of registrations(header, library)) own(line);
   return { name, library, source: lines.join('\n'), header, origins };
@@ -268,6 +269,23 @@ export async function callScript(
       return redis.callBuffer('fcall', words);
     }
     throw error.message.includes('user_function:') ? readable(script, error) : error;
+  }
+}
+
+/**
+ * Deletes the libraries of other versions. They would do no harm but for their place in Lua's memory,
+ * which makes its collector slower for all. A daemon that still uses one loads it again at its next
+ * call; so this is for start-up, once, or two versions would delete each other's for ever.
+ */
+export async function dropOtherVersions(
+  redis: Redis,
+  current: readonly AssembledScript[],
+): Promise<void> {
+  const ours = new Set(current.map((script) => script.library));
+  const listed = await redis.call('function', ['list', 'libraryname', `${LIBRARY_PREFIX}*`]);
+  for (const facts of listed as readonly unknown[][]) {
+    const name = facts[facts.indexOf('library_name') + 1];
+    if (typeof name === 'string' && !ours.has(name)) await redis.call('function', ['delete', name]);
   }
 }
 
