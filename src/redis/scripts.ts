@@ -1,6 +1,7 @@
 // Every script of the product: its file, its variants and the names that the daemon gives it.
-import { assemble, checkHeader } from './script.ts';
-import type { AssembledScript } from './script.ts';
+import { assemble } from './assemble.ts';
+import { checkHeader } from './script.ts';
+import type { AssembledScript } from './assemble.ts';
 
 /** The rules of the heart, in the order in which they are asked. */
 const RULES = ['scheduler/account_slot.lua', 'scheduler/model_count.lua'] as const;

@@ -9,9 +9,7 @@ import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
 import { CODES, namesByCode } from '../redis/codes.ts';
 import { cellKeys } from '../redis/keys.ts';
-import { dropOtherVersions } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
-import type { Scripts } from '../redis/scripts.ts';
 import { readGrant } from './answers.ts';
 import { Batcher } from './batcher.ts';
 import { CellLink } from './cell-link.ts';
@@ -49,7 +47,6 @@ export class Scheduler implements Service, LeaseKeeper {
   readonly id = nanoid(10);
   readonly events = new SchedulerEmitter();
   readonly #options: SchedulerOptions;
-  readonly #scripts: Scripts;
   readonly #link: CellLink;
   readonly #batcher: Batcher;
   readonly #renewals: Renewals;
@@ -61,7 +58,6 @@ export class Scheduler implements Service, LeaseKeeper {
     this.#options = options;
     const { redis, cell, keyStyle, recoveryMs, leaseMs, watchServer = true } = options;
     const scripts = loadScripts();
-    this.#scripts = scripts;
     const keys = cellKeys(cell, keyStyle);
     const isAlone = !watchServer;
     const registry = new CellRegistry({ redis, keys, scripts, recoveryMs, isAlone });
@@ -79,7 +75,7 @@ export class Scheduler implements Service, LeaseKeeper {
     const submit = (op: Operation): Promise<Answer> => this.#batcher.submit(op);
     this.#renewals = new Renewals({ submit, events, leaseMs });
     this.#unconfirmed = new Unconfirmed(submit);
-    this.#upkeep = new Upkeep({ ...options, events, reap: () => this.reap() });
+    this.#upkeep = new Upkeep({ ...options, scripts, events, reap: () => this.reap() });
   }
 
   /** Registers the accounts; may be called again on a live system with changed ones. */
@@ -94,10 +90,6 @@ export class Scheduler implements Service, LeaseKeeper {
 
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
   async start(): Promise<void> {
-    // Forbidden to some users of a shared Redis, and not needed.
-    await dropOtherVersions(this.#options.redis, Object.values(this.#scripts)).catch(
-      () => undefined,
-    );
     await this.#recovered();
     await this.#renewals.start();
     await this.#unconfirmed.start();

@@ -1,12 +1,15 @@
-// What a daemon does for the cell without being asked: the periodic tick under all other ticks, which
-// reaps in idleness, and an audit of its own.
+// What a daemon does for the cell without being asked: it removes old libraries when it starts, ticks
+// now and then under all other ticks, which reaps in idleness, and audits.
 import type { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
+import { dropOtherVersions } from '../redis/script.ts';
+import type { Scripts } from '../redis/scripts.ts';
 import { audit } from './inspect.ts';
 import type { InspectSource } from './inspect.ts';
 
 export interface UpkeepOptions extends InspectSource {
   readonly reap: () => Promise<unknown>;
+  readonly scripts: Scripts;
   readonly events: SchedulerEmitter;
   readonly reapIntervalMs: number;
   readonly auditIntervalMs: number;
@@ -27,10 +30,12 @@ export class Upkeep implements Service {
     this.#options = options;
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    const { redis, scripts } = this.#options;
+    // Forbidden to some users of a shared Redis, and not needed.
+    await dropOtherVersions(redis, Object.values(scripts)).catch(() => undefined);
     this.#tickLater();
     this.#auditTimer = setInterval(() => void this.#audit(), this.#options.auditIntervalMs).unref();
-    return Promise.resolve();
   }
 
   stop(): Promise<void> {

@@ -1,7 +1,8 @@
 // @module-tag redis_required
 // Function libraries of other versions go when a daemon starts, and come back where they are used.
 import { expect, it } from 'vitest';
-import { assemble, dropOtherVersions } from '../../src/redis/script.ts';
+import { assemble } from '../../src/redis/assemble.ts';
+import { dropOtherVersions } from '../../src/redis/script.ts';
 import { useRedis } from '../support/redis.ts';
 
 const store = useRedis();

@@ -124,3 +124,21 @@ describe('an account record that cannot be decoded', () => {
     expect(told).toMatchObject([{ tag: 'granted', account: 'a2' }, { tag: 'denied' }]);
   });
 });
+
+describe('a batch that fails half-way', () => {
+  it('leaves nothing in what the heart remembers between calls', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const fence = await heart.take('t/first');
+    await heart.send(release('t/first', fence));
+    const { requests } = heart.keys;
+    await heart.redis.rename(requests, `${requests}-away`);
+    await heart.redis.set(requests, 'not a hash');
+
+    await expect(heart.send(acquire('t/x', { isFresh: true }))).rejects.toThrow(/WRONGTYPE/);
+    await heart.redis.rename(`${requests}-away`, requests);
+    const told = await heart.ask(acquire('t/y'));
+
+    expect(told.tag).toBe('granted');
+    expect(await inFlightOf(heart)).toEqual({ a1: 1 });
+  });
+});

@@ -68,6 +68,8 @@ export type Command =
 
 export interface Scenario {
   readonly settings: CellSettings;
+  /** Whether daemons know one server from another: else lost writes show in numbers alone. */
+  readonly isServerWatched: boolean;
   readonly accounts: readonly SchedulerAccount[];
   readonly commands: readonly Command[];
 }
@@ -211,7 +213,12 @@ const aCommand = (
       }),
     ],
     [3, fc.record({ kind: fc.constant('configure' as const), daemon, accounts })],
-    [1, fc.record({ kind: fc.constantFrom('save', 'roll back', 'restart', 'flush') })],
+    [
+      2,
+      fc.record({
+        kind: fc.constantFrom('save', 'save', 'roll back', 'roll back', 'restart', 'flush'),
+      }),
+    ],
   );
 
 const settings: fc.Arbitrary<CellSettings> = fc.record({
@@ -228,7 +235,8 @@ function scenarioOf(
 ): fc.Arbitrary<Scenario> {
   const command = aCommand(accounts, anOp(eagerness));
   const length = { minLength: 1, maxLength: 2 * steps, size: 'max' } as const;
-  return fc.record({ settings, accounts, commands: fc.array(command, length) });
+  const commands = fc.array(command, length);
+  return fc.record({ settings, isServerWatched: fc.boolean(), accounts, commands });
 }
 
 /** A few accounts with small limits, so that limits are reached all the time. */

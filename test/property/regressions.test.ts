@@ -38,7 +38,7 @@ async function holdsAfter(
   accounts: readonly SchedulerAccount[],
   ...commands: readonly Command[]
 ): Promise<void> {
-  await play(store.redis, { settings: SETTINGS, accounts, commands });
+  await play(store.redis, { settings: SETTINGS, isServerWatched: true, accounts, commands });
 }
 
 describe('the model holds', () => {

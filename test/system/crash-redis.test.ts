@@ -5,10 +5,9 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { startEmbeddedRedis } from '../../src/redis/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { startDaemonProcess } from '../support/process.ts';
+import { startDaemonProcess, startProcess } from '../support/process.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { expectAtRest, inFlight, keepChatting, metric } from './crash-cell.ts';
-import { chats } from './crash-cell.ts';
+import { chat, chats, expectAtRest, inFlight, keepChatting, metric } from './crash-cell.ts';
 
 interface Slot {
   readonly requestId: string;
@@ -72,7 +71,7 @@ describe.each(['everysec', 'always'])('kill -9 of Redis with appendfsync %s', (a
       ),
     );
 
-    expect(acquired.map(({ status }) => status)).not.toContain(409);
+    expect(new Set(acquired.map(({ status }) => status))).toEqual(new Set([201]));
     expect(new Set(renewed.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(await running)).toEqual(new Set([200]));
     expect(new Set(await load.stop())).toEqual(new Set([200, 503]));
@@ -82,5 +81,29 @@ describe.each(['everysec', 'always'])('kill -9 of Redis with appendfsync %s', (a
       await ask(`${daemon.url}/scheduler/slots/${requestId}?fence=${fence}`, 'DELETE');
     }
     await eventually(() => expectAtRest(store.observed));
+  });
+});
+
+describe('kill -9 of the Redis that a daemon runs for itself', () => {
+  it('cuts no running request; the daemon starts it again and serves', async () => {
+    const cwd = await temporaryDirectory();
+    await using daemon = await startDaemonProcess({ cwd, env: { SLOTKEEPER_LOG_LEVEL: 'error' } });
+    const [, cli = ''] = await daemon.waitFor(/^ {2}counter {2}(.*) GET .*$/m);
+    const info = startProcess('sh', ['-c', `${cli} INFO server`]);
+    await info.ended;
+    const pid = Number(/process_id:(\d+)/.exec(info.stdout())?.[1]);
+    const running = chats(daemon.url, 40, '[sim latency=3000]');
+    await eventually(async () => {
+      expect(await metric(daemon.url, 'slotkeeper_cell_leases')).toBe(40);
+    });
+
+    process.kill(pid, 'SIGKILL');
+    await eventually(async () => expect(await chat(daemon.url)).toBe(200));
+
+    expect(new Set(await running)).toEqual(new Set([200]));
+    expect(await metric(daemon.url, 'slotkeeper_leases_lost_total')).toBe(0);
+    await eventually(async () => {
+      expect(await metric(daemon.url, 'slotkeeper_cell_leases')).toBe(0);
+    });
   });
 });

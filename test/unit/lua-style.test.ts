@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
-import type { AssembledScript } from '../../src/redis/script.ts';
+import type { AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../src/scheduler/plan.ts';

@@ -1,7 +1,8 @@
 // Assembling Lua files into function libraries, and binding keys by their declared names.
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
-import { assemble, bindKeys, checkHeader, readHeader } from '../../src/redis/script.ts';
+import { assemble, readHeader } from '../../src/redis/assemble.ts';
+import { bindKeys, checkHeader } from '../../src/redis/script.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 
 const SOURCE = [

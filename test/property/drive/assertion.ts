@@ -5,9 +5,11 @@ import type { Scenario } from '../commands.ts';
 import { Coverage } from './coverage.ts';
 import { World } from './world.ts';
 
-/** PROPERTY_SEED repeats a run; PROPERTY_RUNS makes it longer. */
-const SEED = Number(process.env['PROPERTY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 150);
+const { PROPERTY_SEED, PROPERTY_RUNS, TEST_SEED } = process.env;
+/** PROPERTY_SEED (or TEST_SEED, with which the order is shuffled) repeats a run. */
+const SEED = Number(PROPERTY_SEED ?? TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** PROPERTY_RUNS makes it longer. */
+const RUNS = Number(PROPERTY_RUNS ?? 150);
 /** Making a failing sequence shorter may take long: what there is by then is shown. */
 const MOST_MS = 90_000;
 
@@ -29,10 +31,10 @@ export async function holdsFor(
 /** One scenario from an empty server to a cell at rest. */
 export async function play(
   redis: Redis,
-  { settings, accounts, commands }: Scenario,
+  { commands, ...start }: Scenario,
   coverage = new Coverage(),
 ): Promise<void> {
-  const world = await World.begin(redis, { settings, accounts, coverage });
+  const world = await World.begin(redis, { ...start, coverage });
   for (const command of commands) await world.run(command);
   await world.drain();
 }

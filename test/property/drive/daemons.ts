@@ -33,7 +33,10 @@ export interface Sent {
 }
 
 /** The highest pair that the daemon has seen. */
-export function noteReport(daemon: Daemon, { incarnation, sequence }: TickReport): void {
+export function noteReport(
+  daemon: Daemon,
+  { incarnation, sequence }: Pick<TickReport, 'incarnation' | 'sequence'>,
+): void {
   if (incarnation < daemon.incarnation) return;
   const isNew = incarnation > daemon.incarnation;
   daemon.sequence = isNew ? sequence : Math.max(daemon.sequence, sequence);

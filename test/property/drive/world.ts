@@ -7,7 +7,7 @@ import type { SchedulerAccount } from '../../../src/scheduler/plan.ts';
 import { CellRegistry } from '../../../src/scheduler/registry.ts';
 import { decodeReply } from '../../../src/scheduler/wire.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
-import type { Command } from '../commands.ts';
+import type { Command, Scenario } from '../commands.ts';
 import { DAEMONS } from '../commands.ts';
 import { configured } from '../model/cell.ts';
 import type { ModelCell } from '../model/cell.ts';
@@ -34,9 +34,7 @@ interface Saved {
   readonly keys: KeyDumps;
 }
 
-interface WorldOptions {
-  readonly settings: CellSettings;
-  readonly accounts: readonly SchedulerAccount[];
+interface WorldOptions extends Omit<Scenario, 'commands'> {
   readonly coverage: Coverage;
 }
 
@@ -45,6 +43,7 @@ export class World {
   readonly #redis: Redis;
   readonly #settings: CellSettings;
   readonly #coverage: Coverage;
+  readonly #isServerWatched: boolean;
   readonly #maker = new OperationMaker(this.ledger);
   readonly #daemons: readonly Daemon[];
   #sent: Sent[] = [];
@@ -58,6 +57,7 @@ export class World {
     this.#redis = redis;
     this.#settings = options.settings;
     this.#coverage = options.coverage;
+    this.#isServerWatched = options.isServerWatched;
     this.#daemons = Array.from({ length: DAEMONS }, (_, i) => {
       const seen = { registry: '', incarnation: 0, sequence: 0, batches: 0 };
       return { name: `d${i}`, accounts: options.accounts, view: undefined, ...seen };
@@ -147,7 +147,7 @@ export class World {
   }
 
   get #server(): string {
-    return `server${this.#servers}`;
+    return this.#isServerWatched ? `server${this.#servers}` : '';
   }
 
   #batchOf(
@@ -285,6 +285,8 @@ export class World {
   async #rollBack(): Promise<void> {
     const saved = this.#saved;
     if (saved === undefined) return;
+    // Who has seen less than another would not notice, and no promise is made to it.
+    for (const one of this.#daemons) for (const other of this.#daemons) noteReport(one, other);
     await restoreKeys(this.#redis, saved.keys);
     this.#servers += 1;
     // Kept replies are bytes, which a clone would change.

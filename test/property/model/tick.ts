@@ -22,6 +22,7 @@ export interface ModelTick {
   readonly registry: string;
   readonly incarnation: number;
   readonly sequence: number;
+  /** Which server it talks to; empty where it does not watch that. */
   readonly server: string;
   readonly clockMs: number;
   readonly isOutOfMemory: boolean;
@@ -100,7 +101,8 @@ function tellTime(cell: ModelCell, { clockMs }: ModelTick, settings: CellSetting
 
 function hasLostWrites(cell: ModelCell, { server, incarnation, sequence }: ModelTick): boolean {
   const isBehind = cell.incarnation === incarnation && cell.sequence < sequence;
-  return server !== cell.server || cell.incarnation < incarnation || isBehind;
+  const isAnother = server !== '' && server !== cell.server;
+  return isAnother || cell.incarnation < incarnation || isBehind;
 }
 
 function beginIncarnation(cell: ModelCell, asked: ModelTick, { recoveryMs }: CellSettings): void {
@@ -109,7 +111,7 @@ function beginIncarnation(cell: ModelCell, asked: ModelTick, { recoveryMs }: Cel
   cell.grants = 0;
   cell.recoverUntilMs = cell.nowMs + recoveryMs;
   cell.keepUntilMs = cell.recoverUntilMs;
-  cell.server = asked.server;
+  if (asked.server !== '') cell.server = asked.server;
 }
 
 function growOld(cell: ModelCell, { rememberMs, rememberMax, seen }: TickContext): void {
