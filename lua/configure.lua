@@ -1,6 +1,7 @@
 --- Registers the accounts, classes and targets of a cell by version: applied whole where the
 --- cell's generation is still the one that the daemon has planned from, else not at all.
---- Leases and counts stay: a lowered limit drains, a removed account goes when its last lease ends.
+--- Leases and counts stay: a lowered limit drains; a removed account goes with the first registration
+--- after its last lease has ended.
 --- A cell that does not exist yet begins here.
 ---
 --- @entry configure
@@ -44,14 +45,18 @@ local function texts_of(packed)
   return texts
 end
 
+--- Fences must rise even over a total loss: the incarnation tells the minute in which the cell
+--- began, the number of its first grant the part of that minute.
 local function begin_cell()
+  local first_grant = 0
   if clock < 0 then
     local time = redis.call('TIME')
     clock = time[1] * 1000 + math.floor(time[2] / 1000)
+    first_grant = clock % 60000 * FENCE.per_ms
   end
   local minutes = math.floor(clock / 60000) - FENCE.first_minute
   local first = math.max(1, minutes, incarnation + 1)
-  redis.call('HSET', key_cell, 'incarnation', first, 'sequence', 0, 'now', clock, 'grants', 0,
+  redis.call('HSET', key_cell, 'incarnation', first, 'sequence', 0, 'now', clock, 'grants', first_grant,
     'touches', 0, 'recover_until', clock + recovery_ms, 'keep_until', clock + recovery_ms,
     'server', arg_server, 'rotate_at', clock)
 end

@@ -80,7 +80,7 @@ export const CODES = {
   OPERATION: { size: 40, id_most: 193 },
   /** Fences are incarnation × per_incarnation + the number of the grant: below 2^53. */
   /** Incarnations begin at the minutes since 2025, so that fences rise even over total loss. */
-  FENCE: { per_incarnation: 2 ** 28, first_minute: 28_928_160 },
+  FENCE: { per_incarnation: 2 ** 28, first_minute: 28_928_160, per_ms: 4096 },
   /**
    * Score of an account in its class: load ratio × touches + last touch. The ratio reaches
    * `scale`, so scores stay below 2^53; touches last for years at 10,000 grants a second.
