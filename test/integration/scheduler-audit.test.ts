@@ -11,12 +11,12 @@ const store = useRedis();
 it('a scheduler’s own audit is silent about a sound cell and counts what leases contradict', async () => {
   const { scheduler, redis, cell } = await aLoneScheduler(store, { auditIntervalMs: 20 });
   await scheduler.acquire({ targets: TARGETS });
-  const [sound] = await once(scheduler.events, 'audited');
+  const sound: unknown[] = await once(scheduler.events, 'audited');
 
   await redis.incr(cellKeys(cell).concurrency(TARGETS[0]));
   await once(scheduler.events, 'audited');
-  const [broken] = await once(scheduler.events, 'audited');
+  const broken: unknown[] = await once(scheduler.events, 'audited');
 
-  expect(sound).toEqual({ differences: 0 });
-  expect(broken).toEqual({ differences: 1 });
+  expect(sound).toEqual([{ differences: 0 }]);
+  expect(broken).toEqual([{ differences: 1 }]);
 });
