@@ -27,7 +27,7 @@ export interface AppDeps {
   readonly version: string;
   readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping'>;
   /** Everything below /v1. */
-  readonly proxy: Router;
+  readonly proxy: RequestHandler;
   readonly metrics: Metrics;
   readonly collect: () => Promise<void>;
   readonly logger: Logger;
@@ -43,9 +43,9 @@ export function createApp(deps: AppDeps): Express {
   const app = express();
   setUp(app);
 
-  app.use(observeUnproxied(deps.onFinished), refuseStrangePaths);
-  app.use(refuseOtherOrigins({ hasApiKey: server.apiKey !== undefined }));
-  app.use('/v1', guard, deps.proxy);
+  const refuseOthers = refuseOtherOrigins({ hasApiKey: server.apiKey !== undefined });
+  app.use(inOneLayer(observeUnproxied(deps.onFinished), refuseStrangePaths, refuseOthers));
+  app.use('/v1', inOneLayer(guard, deps.proxy));
   // Behind the proxy: its answers are an upstream's and its path is the hot one.
   app.use(helmet(HEADERS));
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
@@ -85,6 +85,18 @@ function schedulerRoutes(deps: AppDeps): Router {
   const { maxLeaseMs } = config.scheduler;
   router.get('/openapi.json', serveOpenApi({ version, maxLeaseMs }));
   return router;
+}
+
+/**
+ * One after the other, until one refuses. For the hot path: a layer costs more than what is in it.
+ * For handlers that return no promise: nobody would hear it reject.
+ */
+function inOneLayer(...handlers: readonly RequestHandler[]): RequestHandler {
+  return handlers.reduceRight((later, handler) => (req, res, next) => {
+    const go = (error?: unknown): unknown =>
+      error === undefined ? later(req, res, next) : next(error);
+    return handler(req, res, go);
+  });
 }
 
 const refuseStrangePaths: RequestHandler = (req, _res, next) => {

@@ -2,7 +2,7 @@
 // observe.ts. Labels come from the configuration; ids and messages go to the log alone.
 import { msToSeconds } from '../core/units.ts';
 import type { FinishedRequest, GatewayEmitter } from '../gateway/events.ts';
-import type { LogFields, Logger } from '../log/logger.ts';
+import type { Logger } from '../log/logger.ts';
 import { statusClass, type Labels } from '../metrics/labels.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { PlainRequest } from './observe.ts';
@@ -18,7 +18,7 @@ export function observeGateway(events: GatewayEmitter, telemetry: Telemetry): vo
   const { logger } = telemetry;
   events.on('finished', (request) => {
     countProxied(request, telemetry);
-    if (logger.enabled('info')) logger.info('request', accessFields(request));
+    logger.access(request);
   });
   events.on('releaseFailed', (event) => {
     logger.warn('a release was not confirmed yet; it is repeated in the background', event);
@@ -30,10 +30,9 @@ export function observePlainRequest(request: PlainRequest, telemetry: Telemetry)
   const { metrics, labels, logger } = telemetry;
   const { path, status } = request;
   metrics.requests.inc({ path, route: labels.route(undefined), status: statusClass(status) });
-  const fields = { ...request, totalMs: round(request.totalMs) };
   // Probes come every few seconds from everywhere: their lines are for debugging alone.
-  if (path === 'health' || path === 'metrics') logger.debug('request', fields);
-  else logger.info('request', fields);
+  if (path === 'health' || path === 'metrics') logger.debug('request', { ...request });
+  else logger.access(request);
 }
 
 function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry): void {
@@ -41,27 +40,7 @@ function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry):
   metrics.requests.inc({ path, route: labels.route(request.route), status: statusClass(status) });
   if (upstreamMs === undefined) return;
   const pool = labels.pool(request.pool ?? '');
-  metrics.overheadSeconds.observe(msToSeconds(request.overheadMs));
+  metrics.overheadSeconds.observe({}, msToSeconds(request.overheadMs));
   metrics.upstreamSeconds.observe({ pool }, msToSeconds(upstreamMs));
   if (ttfbMs !== undefined) metrics.upstreamFirstByteSeconds.observe({ pool }, msToSeconds(ttfbMs));
-}
-
-function accessFields({ error, ...request }: FinishedRequest): LogFields {
-  const { totalMs, queueMs, overheadMs, upstreamMs, ttfbMs } = request;
-  return {
-    ...request,
-    totalMs: round(totalMs),
-    queueMs: round(queueMs),
-    overheadMs: round(overheadMs),
-    upstreamMs: round(upstreamMs),
-    ttfbMs: round(ttfbMs),
-    // The chain of messages, not of stacks: a refusal is nothing to debug.
-    error: error?.message,
-    cause: error?.cause instanceof Error ? error.cause.message : undefined,
-  };
-}
-
-/** To microseconds: the clock's further digits are noise. */
-function round(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
 }

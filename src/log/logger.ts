@@ -1,8 +1,11 @@
 // The daemon's log: one JSON object a line, redacted at the sink, to stdout unless a test gives
 // another stream. It owns the form of a line; what is worth a line is its callers'
 // business. Control characters in values stay escaped, so a value is never a new line.
+// The access line (access.ts) goes past winston into the same stream: a request pays for it.
 import type { Writable } from 'node:stream';
 import winston from 'winston';
+import { accessLine, type AccessFacts } from './access.ts';
+import { escapeControls } from './escape.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { redact, type KnownNames } from './redact.ts';
 
@@ -16,6 +19,8 @@ export interface Logger {
   warn(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
+  /** The line of a finished request, at level info. */
+  access(facts: AccessFacts): void;
 }
 
 export interface LoggerOptions {
@@ -44,14 +49,20 @@ export function createLogger(options: LoggerOptions): Logger {
     sink.log({ level, message, fields });
     if (level !== 'info' && stream instanceof LineBuffer) stream.flush();
   };
+  const enabled = (level: LogLevel): boolean => RANKS[level] <= RANKS[options.level];
   return {
-    enabled: (level) => sink.isLevelEnabled(level),
+    enabled,
     error: (message, fields) => write('error', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     info: (message, fields) => write('info', message, fields),
     debug: (message, fields) => write('debug', message, fields),
+    access: (facts) => {
+      if (enabled('info')) stream.write(`${accessLine(facts, new Date())}\n`);
+    },
   };
 }
+
+const RANKS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 function bufferedUntilExit(target: Writable): LineBuffer {
   const buffer = new LineBuffer(target);
@@ -59,13 +70,8 @@ function bufferedUntilExit(target: Writable): LineBuffer {
   return buffer;
 }
 
-/** JSON leaves these as they are, and terminals and line readers act on some of them. */
-const UNESCAPED_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
-
 function formatLine(info: winston.Logform.TransformableInfo, names: KnownNames): string {
   const head = { time: new Date().toISOString(), level: info.level, message: redact(info.message) };
   const line = JSON.stringify(Object.assign(head, redact(info['fields'], names)));
-  return line.replace(UNESCAPED_CONTROLS, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return escapeControls(line);
 }

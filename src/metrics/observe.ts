@@ -24,8 +24,8 @@ export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: 
     metrics.leaseHeldSeconds.observe({ pool }, msToSeconds(heldMs));
   });
   events.on('tick', ({ operations, seconds }) => {
-    metrics.tickOperations.observe(operations);
-    metrics.tickSeconds.observe(seconds);
+    metrics.tickOperations.observe({}, operations);
+    metrics.tickSeconds.observe({}, seconds);
   });
   events.on('lost', () => metrics.leasesLost.inc());
   events.on('releaseFailed', () => metrics.releaseFailures.inc());

@@ -1,7 +1,9 @@
 // Every metric of the daemon: its name, what it means, its labels and buckets. Nothing is counted
 // here (observe.ts) or read from the store (collect.ts). Labels come from the configuration;
 // whatever callers send becomes `other` (labels.ts). No request, session or key is ever a label.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { HotCounter } from './hot-counter.ts';
+import { HotHistogram } from './hot-histogram.ts';
 
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
@@ -34,26 +36,26 @@ export function createMetrics(build: { readonly version: string }) {
 function requestMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    requests: new Counter({
+    requests: new HotCounter({
       name: 'slotkeeper_requests_total',
       help: 'Finished HTTP requests by kind of path, route (model alias) and class of status.',
       labelNames: ['path', 'route', 'status'],
       registers,
     }),
-    overheadSeconds: new Histogram({
+    overheadSeconds: new HotHistogram({
       name: 'slotkeeper_overhead_seconds',
       help: 'Time that the daemon itself added to a proxied request.',
       buckets: OVERHEAD_BUCKETS,
       registers,
     }),
-    upstreamSeconds: new Histogram({
+    upstreamSeconds: new HotHistogram({
       name: 'slotkeeper_upstream_seconds',
       help: 'Time of an upstream call from its start to the end of its answer.',
       labelNames: ['pool'],
       buckets: DURATION_BUCKETS,
       registers,
     }),
-    upstreamFirstByteSeconds: new Histogram({
+    upstreamFirstByteSeconds: new HotHistogram({
       name: 'slotkeeper_upstream_first_byte_seconds',
       help: 'Time of an upstream call from its start to the first byte of its answer.',
       labelNames: ['pool'],
@@ -66,19 +68,19 @@ function requestMetrics(registry: Registry) {
 function schedulerMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    decisions: new Counter({
+    decisions: new HotCounter({
       name: 'slotkeeper_decisions_total',
       help: 'Answers to acquires: granted, replayed or denied, with the reason of a denial.',
       labelNames: ['pool', 'result', 'reason'],
       registers,
     }),
-    releases: new Counter({
+    releases: new HotCounter({
       name: 'slotkeeper_releases_total',
       help: 'Slots given back by their holders, by pool and outcome.',
       labelNames: ['pool', 'outcome'],
       registers,
     }),
-    leaseHeldSeconds: new Histogram({
+    leaseHeldSeconds: new HotHistogram({
       name: 'slotkeeper_lease_held_seconds',
       help: 'Time from the grant of a lease to its release by its holder.',
       labelNames: ['pool'],
@@ -126,13 +128,13 @@ function schedulerMetrics(registry: Registry) {
 function storeMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    tickOperations: new Histogram({
+    tickOperations: new HotHistogram({
       name: 'slotkeeper_tick_operations',
       help: 'Operations that one call of the heart carried.',
       buckets: BATCH_BUCKETS,
       registers,
     }),
-    tickSeconds: new Histogram({
+    tickSeconds: new HotHistogram({
       name: 'slotkeeper_tick_seconds',
       help: 'Time of one call of the heart, as the daemon saw it.',
       buckets: LATENCY_BUCKETS,

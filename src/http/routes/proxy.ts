@@ -1,6 +1,6 @@
 // The routes below /v1. It compares paths with the fixed list, hands requests to the gateway, and
 // tells clients how they ended. Authentication is the application's; forwarding is the gateway's.
-import { Router, type Request, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { AppError, asAppError } from '../../core/errors.ts';
 import { ENDPOINTS } from '../../gateway/endpoints.ts';
 import { Exchange } from '../../gateway/exchange.ts';
@@ -11,18 +11,16 @@ import { endStreamWithError, sendError } from '../errors.ts';
 import { describeModel, listModels } from './models.ts';
 
 /** To be mounted at /v1. It answers everything that reaches it, unknown paths too. */
-export function createProxyRouter(gateway: Gateway): Router {
+export function createProxyRouter(gateway: Gateway): RequestHandler {
   const sinceMs = Date.now();
-  const router = Router({ caseSensitive: true, strict: true });
-  // One handler instead of a layer a path: the list is exact, and a layer costs a match each.
-  router.use((req, res) => {
+  // Not a Router with a layer a path: the list is exact, and a layer costs a match each.
+  return (req, res) => {
     const path = pathOf(req.url);
     const endpoint = ENDPOINTS.get(path);
     if (endpoint === undefined) answerRest(req, res, { gateway, path, sinceMs });
     else if (req.method === 'POST') void forward(gateway, new Exchange(req, res, endpoint));
     else refuse(req, res, { gateway, path: endpoint.name, error: wrongMethod(res, 'POST') });
-  });
-  return router;
+  };
 }
 
 async function forward(gateway: Gateway, exchange: Exchange): Promise<void> {
