@@ -8,6 +8,13 @@
 --- @key accounts HASH account -> account record (lib/records.lua)
 --- @key inflight HASH account -> leases in flight
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key waiters HASH "tenant/id" -> a parked acquire
+--- @key line ZSET lines of waiters, ready flows, parked waiters
+--- @key flows HASH "pool TAB tenant" -> virtual times
+--- @key tenants HASH tenant -> its terms
+--- @key tenant_state HASH tenant -> what its gates count
+--- @key account_state HASH account -> its rates, and until when it rests
+--- @key ledger HASH "scope TAB period" -> settled, reserved and more
 --- @key class[] ZSET account -> place
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed most, ms for which an expired lease may wait for its reaping
@@ -47,6 +54,29 @@ local now = math.max(tonumber(last) or 0, time[1] * 1000 + math.floor(time[2] / 
 local unreaped_before = math.max(now, tonumber(keep_until) or 0) - patience_ms
 
 local by_account, by_model, count = {}, {}, 0
+local by_tenant, by_flow, by_scope = {}, {}, {}
+
+local function add(sums, name, by)
+  sums[name] = (sums[name] or 0) + by
+end
+
+--- What the rules should have counted of a lease.
+local function count_rules(id, lease)
+  local tenant = string.match(id, '^[^/]*')
+  local reserve, period, tenant_period = records.reservation(lease)
+  local pool = records.share(lease, now)
+  add(by_tenant, tenant, 1)
+  if pool then
+    add(by_flow, pool .. '\t' .. tenant, 1)
+  end
+  if period >= 0 then
+    add(by_scope, string.format('*\t%.0f', period), reserve)
+  end
+  if tenant_period >= 0 then
+    add(by_scope, string.format('%s\t%.0f', tenant, tenant_period), reserve)
+  end
+end
+
 each(key_requests, function(id, raw)
   local lease = records.read_lease(raw)
   if not lease then
@@ -55,6 +85,7 @@ each(key_requests, function(id, raw)
   count = count + 1
   by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
   by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
+  count_rules(id, lease)
   compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
 end)
 
@@ -70,6 +101,13 @@ for i = 0, concurrency_count - 1 do
     tonumber(redis.call('GET', key_concurrency(i)) or 0))
 end
 
+--- One that rests may still stand in its class: it is passed over there.
+local function is_resting(account)
+  local raw = account[ACCOUNT.rates] and redis.call('HGET', key_account_state, account[ACCOUNT.name])
+  local _, _, rest = struct.unpack('<ddd', raw or string.rep('\0', 24))
+  return rest > 0 and rest > now - patience_ms
+end
+
 each(key_accounts, function(name, raw)
   local in_flight = tonumber(redis.call('HGET', key_inflight, name) or 0)
   local account = records.read_account(name, raw)
@@ -80,11 +118,37 @@ each(key_accounts, function(name, raw)
   local class, in_index = account[ACCOUNT.class], in_flight < account[ACCOUNT.limit]
   local _, _, _, _, limit = struct.unpack('<BBI2I4I4', raw)
   compare('above_limit', name, 0, math.max(0, in_flight - limit))
+  if is_resting(account) then
+    return
+  end
   local score = class < class_count and redis.call('ZSCORE', key_class(class), name)
   compare('index', name, in_index and 1 or 0, score and 1 or 0)
   if score and in_index then
     compare('load', name, records.load_ratio(account), math.floor(tonumber(score) / LOAD.touches))
   end
 end)
+each(key_tenant_state, function(name, raw)
+  if redis.call('HEXISTS', key_tenants, name) == 1 then
+    compare('tenant', name, by_tenant[name] or 0, (struct.unpack('<I4', raw)))
+  end
+end)
+each(key_flows, function(name, raw)
+  if string.find(name, '\t', 1, true) then
+    compare('flow', name, by_flow[name] or 0, (struct.unpack('<I4', raw, 33)))
+  end
+end)
+each(key_ledger, function(field, raw)
+  if string.find(field, '\t', 1, true) then
+    compare('reserved', field, by_scope[field] or 0, (struct.unpack('<d', raw, 9)))
+  end
+end)
+
+local waiting, in_line = 0, 0
+each(key_waiters, function(_, raw)
+  waiting = waiting + 1
+  in_line = in_line + (string.byte(raw, 2) ~= WAITING.granted and 1 or 0)
+end)
+compare('waiting', 'waiters', waiting, tonumber(redis.call('HGET', key_cell, 'waiting') or 0))
+compare('waiting', 'line', in_line, redis.call('ZLEXCOUNT', key_line, '[p', '(r'))
 compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)
 return { 'audited', count, unpack(differences) }

@@ -16,6 +16,18 @@
 --- @key daemons ZSET daemon -> cell time of its last tick
 --- @key replies HASH "daemon:slot" -> one of its last replies
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key waiters HASH "tenant/id" -> a parked acquire (waiting/waiters.lua)
+--- @key line ZSET by member: "q" lines of waiters, "r" ready flows, "p" parked waiters
+--- @key timers ZSET kind and name -> cell time at which something changes by itself
+--- @key demands HASH targets -> number, "#" number -> targets
+--- @key flows HASH pool, "pool TAB tenant" -> virtual times (waiting/flows.lua)
+--- @key tenants HASH tenant -> its terms (tenants/tenants.lua)
+--- @key tenant_state HASH tenant -> what its gates count
+--- @key account_state HASH account -> its rates, and until when it rests
+--- @key ledger HASH "scope TAB period" -> settled, reserved and more (budget/ledger.lua)
+--- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
+--- @key run_spend HASH "tenant TAB run" -> micro-units
+--- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
 --- @key registry STRING the registered configuration as JSON
 --- @key class[] ZSET account -> place; those of the old registry and of the new
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
@@ -26,6 +38,8 @@
 --- @arg registry string JSON, with the next generation
 --- @arg accounts packed a name and a record in turn, each behind its length in two bytes
 --- @arg targets packed the same
+--- @arg tenants packed the same: those of the configuration
+--- @arg budget packed the same: fields of the ledger
 --- @reply configured generation
 --- @reply stale generation
 --- @include lib/records.lua
@@ -63,11 +77,14 @@ end
 
 local function keep_sentinels()
   for _, key in ipairs({ key_requests, key_finished, key_finished_before, key_accounts,
-    key_inflight, key_targets, key_replies, key_set_aside }) do
+    key_inflight, key_targets, key_replies, key_set_aside, key_waiters, key_demands, key_flows,
+    key_tenants, key_tenant_state, key_account_state, key_ledger, key_spend, key_run_spend }) do
     redis.call('HSET', key, SENTINEL.name, 0)
   end
-  redis.call('ZADD', key_expiries, '+inf', SENTINEL.name)
-  redis.call('ZADD', key_daemons, '+inf', SENTINEL.name)
+  for _, key in ipairs({ key_expiries, key_daemons, key_timers, key_spend_runs }) do
+    redis.call('ZADD', key, '+inf', SENTINEL.name)
+  end
+  redis.call('ZADD', key_line, 0, SENTINEL.name)
 end
 
 --- Accounts that are not configured any more stay, out of use, while they have leases.
@@ -91,10 +108,28 @@ local function place(name, raw)
   redis.call('HSETNX', key_inflight, name, 0)
   local account = records.read_account(name, raw)
   account[ACCOUNT.in_flight] = tonumber(redis.call('HGET', key_inflight, name))
+  -- One that rests takes its place when its timer comes due, at the next tick.
+  if account[ACCOUNT.rates] then
+    redis.call('ZADD', key_timers, 'NX', 0, 'a' .. name)
+  end
   if account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
     redis.call('ZADD', key_class(account[ACCOUNT.class]),
       records.load_ratio(account) * LOAD.touches, name)
   end
+end
+
+--- A configuration replaces its own tenants; those of the admin API stay, unless it names them too.
+local function register_tenants(terms)
+  local all = redis.call('HGETALL', key_tenants)
+  for i = 1, #all, 2 do
+    if all[i] ~= SENTINEL.name and math.floor(string.byte(all[i + 1], 2) / 2) % 2 == 0 then
+      redis.call('HDEL', key_tenants, all[i])
+    end
+  end
+  for i = 1, #terms, 2 do
+    redis.call('HSET', key_tenants, terms[i], terms[i + 1])
+  end
+  redis.call('HSET', key_cell, 'tenants', redis.call('HLEN', key_tenants) - 1, 'admission', arg_name)
 end
 
 if generation == 0 then
@@ -124,6 +159,11 @@ for i = 0, concurrency_count - 1 do
 end
 for i = 0, retired_count - 1 do
   redis.call('DEL', key_retired(i))
+end
+register_tenants(texts_of(arg_tenants))
+local budget = texts_of(arg_budget)
+for i = 1, #budget, 2 do
+  redis.call('HSET', key_ledger, budget[i], budget[i + 1])
 end
 redis.call('SET', key_registry, arg_registry)
 redis.call('HSET', key_cell, 'generation', next_generation, 'registry', arg_name, 'touches', 0)

@@ -18,6 +18,18 @@
 --- @key daemons ZSET daemon -> cell time of its last tick
 --- @key replies HASH "daemon:track" -> its last batch on that track and the reply
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
+--- @key waiters HASH "tenant/id" -> a parked acquire (waiting/waiters.lua)
+--- @key line ZSET by member: "q" lines of waiters, "r" ready flows, "p" parked waiters
+--- @key timers ZSET kind and name -> cell time at which something changes by itself
+--- @key demands HASH targets -> number, "#" number -> targets
+--- @key flows HASH pool, "pool TAB tenant" -> virtual times (waiting/flows.lua)
+--- @key tenants HASH tenant -> its terms (tenants/tenants.lua)
+--- @key tenant_state HASH tenant -> what its gates count
+--- @key account_state HASH account -> its rates, and until when it rests
+--- @key ledger HASH "scope TAB period" -> settled, reserved and more (budget/ledger.lua)
+--- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
+--- @key run_spend HASH "tenant TAB run" -> micro-units
+--- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
 --- @key class[] ZSET account -> load ratio x LOAD.touches + last touch
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed see lib/head.lua
@@ -25,9 +37,10 @@
 --- @arg server string run id of the Redis server that the daemon talks to, or empty
 --- @arg demands string one line a demand: its targets "pool TAB model", joined by TAB
 --- @arg holdings string one line a lease to register: "account TAB pool TAB model"
+--- @arg spends string one line a place to book a cost under: "route TAB model TAB run"
 --- @arg operations packed 40 bytes each, see lib/operations.lua
 --- @arg id[] string "tenant/id" of each operation
---- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms answers
+--- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms wake_in limits notices alarms answers
 --- @reply stale generation
 --- @reply outdated
 --- @reply unconfigured
@@ -39,11 +52,23 @@
 --- @include lib/operations.lua
 --- @include lib/requests.lua
 --- @include lib/heap.lua
+--- @include lib/memory.lua
+--- @include lib/gcra.lua
 --- @include lib/rules.lua
+--- @include waiting/timers.lua
 --- @include scheduler/accounts.lua
 --- @include scheduler/classes.lua
 --- @include scheduler/choice.lua
+--- @include waiting/notices.lua
+--- @include tenants/tenants.lua
+--- @include budget/ledger.lua
+--- @include budget/alarms.lua
+--- @include budget/spend.lua
+--- @include waiting/flows.lua
 --- @rules
+--- @include waiting/waiters.lua
+--- @include waiting/queue.lua
+--- @include waiting/hand_off.lua
 --- @include scheduler/leases.lua
 --- @include scheduler/expiry.lua
 --- @include scheduler/daemons.lua
@@ -62,10 +87,24 @@ end
 requests.begin()
 accounts.begin(cell.stored_incarnation, cell.stored_sequence)
 classes.begin()
+memory.begin()
+tenants.begin()
+ledger.begin()
+spend.begin()
+alarms.begin()
+flows.begin()
+waiters.begin()
+notices.begin()
+daemons.begin()
+hand_off.begin()
 rules.begin()
 expiry.begin()
 operations.load()
 operations.run_early()
+-- Before the timers: what they take back is not granted again in the same batch.
+local more_parked = cell.waiting > 0 and waiters.unpark()
+expiry.more = timers.run() or more_parked
 expiry.reap()
+hand_off.run()
 operations.run_late()
 return commit.run()

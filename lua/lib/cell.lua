@@ -4,7 +4,8 @@
 
 local function read()
   local values = redis.call('HMGET', key_cell, 'generation', 'incarnation', 'sequence', 'now',
-    'grants', 'touches', 'recover_until', 'keep_until', 'rotate_at', 'server', 'registry')
+    'grants', 'touches', 'recover_until', 'keep_until', 'rotate_at', 'server', 'registry',
+    'admission', 'tenants', 'waiting', 'arrivals')
   if not values[1] then
     return false
   end
@@ -12,7 +13,9 @@ local function read()
   cell.now, cell.grants, cell.touches = tonumber(values[4]), tonumber(values[5]), tonumber(values[6])
   cell.recover_until, cell.keep_until = tonumber(values[7]), tonumber(values[8])
   cell.rotate_at, cell.server, cell.registry = tonumber(values[9]), values[10], values[11]
-  cell.overage, cell.settings_changed = 0, false
+  cell.admission, cell.tenants = values[12] or '', tonumber(values[13]) or 0
+  cell.waiting, cell.arrivals = tonumber(values[14]) or 0, tonumber(values[15]) or 0
+  cell.overage, cell.settings_changed, cell.waiting_changed = 0, false, false
   cell.stored_incarnation, cell.stored_sequence = cell.incarnation, cell.sequence
   return true
 end
@@ -73,6 +76,17 @@ function cell.next_fence()
   return cell.incarnation * FENCE.per_incarnation + cell.grants
 end
 
+--- Waiters more or less.
+function cell.count_waiters(by)
+  cell.waiting, cell.waiting_changed = math.max(0, cell.waiting + by), true
+end
+
+--- Numbers the arrivals, so that equal times keep their order.
+function cell.next_arrival()
+  cell.arrivals = (cell.arrivals + 1) % WAITERS.arrivals
+  return cell.arrivals
+end
+
 --- The finished ids grow old at `at`.
 function cell.rotate_next(at)
   cell.rotate_at, cell.settings_changed = at, true
@@ -81,6 +95,9 @@ end
 function cell.commit()
   redis.call('HSET', key_cell, 'incarnation', cell.incarnation, 'sequence', cell.sequence,
     'now', cell.now, 'grants', cell.grants, 'touches', cell.touches)
+  if cell.waiting_changed then
+    redis.call('HSET', key_cell, 'waiting', cell.waiting, 'arrivals', cell.arrivals)
+  end
   if cell.settings_changed then
     redis.call('HSET', key_cell, 'recover_until', cell.recover_until, 'keep_until', cell.keep_until,
       'rotate_at', cell.rotate_at, 'server', cell.server)

@@ -12,13 +12,21 @@ function commit.run()
   local set_aside = requests.commit()
   accounts.commit()
   rules.commit()
+  tenants.commit()
+  flows.commit()
+  ledger.commit()
+  spend.commit()
   expiry.commit()
   daemons.commit()
   cell.commit()
   accounts.keep()
-  local reply = { 'ok', cell.now, cell.incarnation, cell.sequence, expiry.more, expiry.reaped,
+  memory.keep()
+  notices.commit()
+  local reply = { 'ok', cell.now, cell.incarnation, cell.sequence,
+    (expiry.more or hand_off.more) and 1 or 0, expiry.reaped,
     cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
-    math.max(0, cell.keep_until - cell.now), operations.answers() }
+    math.max(0, cell.keep_until - cell.now), timers.wake_in(), operations.limits(), notices.own(),
+    alarms.text(), operations.answers() }
   if operations.count() > 0 then
     replies.keep(reply)
   end

@@ -4,6 +4,6 @@
 
 function head.begin()
   head.generation, head.incarnation, head.sequence, head.batch, head.track, head.clock,
-    head.gap_ms, head.recovery_ms, head.remember_ms, head.remember_max =
-    struct.unpack('<ddddBddddd', arg_head)
+    head.gap_ms, head.recovery_ms, head.remember_ms, head.remember_max, head.most_waiters =
+    struct.unpack('<ddddBdddddd', arg_head)
 end

@@ -4,7 +4,8 @@
 -- An answer is 24 bytes: tag, detail, model, account, fence, time.
 local FORMAT = 'BBI2I4ddI4I4d'
 local formats = {} -- how many operations -> their format
-local count, batch, slots, early, late, answers, current
+local spends
+local count, batch, slots, early, late, answers, limits, current, borrowed
 operations.handlers = {}
 
 function operations.count()
@@ -16,9 +17,46 @@ function operations.slot(id)
   return slots[id]
 end
 
+function operations.packed(tag, detail, model, account, fence, at)
+  return struct.pack('<BBI2I4dd', tag, detail or 0, model or 0, account or 0, fence or 0, at or 0)
+end
+
 function operations.answer(tag, detail, model, account, fence, at)
-  answers[current] =
-    struct.pack('<BBI2I4dd', tag, detail or 0, model or 0, account or 0, fence or 0, at or 0)
+  answers[current] = operations.packed(tag, detail, model, account, fence, at)
+end
+
+--- The tenant's rates after the current operation, 24 bytes (tenants/tenant_rates.lua).
+function operations.tell_limits(packed)
+  limits[#limits + 1] = string.char(current - 1) .. packed
+end
+
+function operations.limits()
+  return table.concat(limits)
+end
+
+--- The offset of an operation like the one that a waiter came with, for rules to look at.
+function operations.borrow(waiter)
+  batch[borrowed + OP.kind], batch[borrowed + OP.flags], batch[borrowed + OP.demand] =
+    KIND.acquire, 0, waiter.demand
+  batch[borrowed + OP.lease_ms], batch[borrowed + OP.fence] = waiter.lease_ms, waiter.arrived
+  batch[borrowed + OP.claim], batch[borrowed + OP.tokens] = waiter.claim, waiter.tokens
+  batch[borrowed + OP.wait_ms], batch[borrowed + OP.reserve] = 0, waiter.reserve
+  return borrowed
+end
+
+--- Where a release books its cost: "route TAB model TAB run", or "".
+function operations.spend_line(op)
+  local number = op and batch[op + OP.demand] or 0
+  return number > 0 and spends[number] or ''
+end
+
+--- What a release tells of the use.
+function operations.tells_cost(op)
+  return math.floor(batch[op + OP.flags] / RELEASE.cost) % 2 == 1
+end
+
+function operations.tells_tokens(op)
+  return math.floor(batch[op + OP.flags] / RELEASE.tokens) % 2 == 1
 end
 
 local plain = {} -- tag -> an answer that says nothing else
@@ -66,6 +104,10 @@ local function unpack_batch()
     formats[count] = format
   end
   batch = { struct.unpack(format, arg_operations) }
+  borrowed, spends = count * OP.fields, {}
+  for line in string.gmatch(arg_spends, '[^\n]+') do
+    spends[#spends + 1] = line
+  end
   operations.batch = batch
 end
 
@@ -85,7 +127,7 @@ end
 --- Acquires come last.
 function operations.load()
   unpack_batch()
-  slots, early, late, answers = {}, {}, {}, {}
+  slots, early, late, answers, limits = {}, {}, {}, {}, {}
   local known, unknown, demanded, repeats, op = {}, {}, {}, false, 0
   for i = 1, count do
     local id, kind = arg_id(i), batch[op + OP.kind]
@@ -98,7 +140,7 @@ function operations.load()
       late[#late + 1] = i
       demanded[#demanded + 1] = batch[op + OP.demand]
       -- Nobody but its daemon knows an id that was made just now.
-      if batch[op + OP.flags] ~= ACQUIRE.fresh then
+      if batch[op + OP.flags] % 2 ~= ACQUIRE.fresh then
         known[#known + 1], unknown[#unknown + 1] = id, id
       end
     else

@@ -4,6 +4,9 @@
 local byte, sub, floor, pack, unpack_from
 local LEASE_FIXED = 55 -- bytes before the length of the account's name
 local EXPIRES_AT = 12 -- bytes before the expiry
+local RESERVE = 36 -- bytes before the reserve, the tokens and the period
+local STATE_AT = 52 -- bytes before the state
+local NO_PERIOD = 4294967295
 
 --- While a library is loaded, Lua's own libraries are not there yet.
 function records.begin()
@@ -11,14 +14,73 @@ function records.begin()
   pack, unpack_from = struct.pack, struct.unpack
 end
 
---- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period, state,
---- attempt, account, then the owner daemon and the session; the texts behind their lengths.
-function records.new_lease(batch, op, model, fence, now, account, daemon)
-  local flags = batch[op + OP.flags]
-  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, now + batch[op + OP.lease_ms],
-    batch[op + OP.claim], now, batch[op + OP.reserve], batch[op + OP.tokens], 0, STATE.leased, 1,
-    #account, account, #daemon, daemon, 0)
-  return { raw, flags, model, fence, account }
+--- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period (s), state,
+--- attempt, account, then the owner daemon and the session; the texts behind their lengths. Where
+--- rules have more to remember: the tenant's period (s), the hold that it was charged (ms), and the
+--- pool of the flow.
+function records.seal(lease, batch, op, now, expires_at, daemon, state)
+  local account = lease[LEASE.account]
+  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, lease[LEASE.flags], lease[LEASE.model],
+    lease[LEASE.fence], expires_at, batch[op + OP.claim], now, batch[op + OP.reserve],
+    batch[op + OP.tokens], lease[LEASE.period], state, 1, #account, account, #daemon, daemon, 0)
+  if lease[LEASE.pool] or lease[LEASE.tenant_period] ~= NO_PERIOD then
+    local pool = lease[LEASE.pool] or ''
+    raw = raw .. pack('<I4I4Bc0', lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
+  end
+  lease[LEASE.raw] = raw
+end
+
+function records.new_lease(flags, model, fence, account)
+  return { false, flags, model, fence, account, NO_PERIOD, NO_PERIOD, 0, false }
+end
+
+local function tail_of(raw)
+  local at = LEASE_FIXED + 1
+  for _ = 1, 3 do
+    local length = byte(raw, at)
+    if not length then
+      return nil
+    end
+    at = at + 1 + length
+  end
+  return at + 8 <= #raw and at or nil
+end
+
+local function ms_of(period)
+  return period == NO_PERIOD and -1 or period * 1000
+end
+
+--- The reserve and the first ms of the periods (the cell's, the tenant's) that it was made in.
+function records.reservation(lease)
+  local raw = lease[LEASE.raw]
+  local reserve, _, period = unpack_from('<dI4I4', raw, RESERVE + 1)
+  local at = tail_of(raw)
+  return reserve, ms_of(period), at and ms_of(unpack_from('<I4', raw, at)) or -1
+end
+
+--- The pool of the flow, the ms that it was charged, the ms since the grant; nil where none was.
+function records.share(lease, now)
+  local raw = lease[LEASE.raw]
+  local at = tail_of(raw)
+  if not at or byte(raw, at + 8) == 0 then
+    return nil
+  end
+  local charged, pool = unpack_from('<I4Bc0', raw, at + 4)
+  return pool, charged, now - unpack_from('<d', raw, RESERVE - 7)
+end
+
+function records.tokens(lease)
+  return (unpack_from('<I4', lease[LEASE.raw], RESERVE + 9))
+end
+
+function records.state(lease)
+  return byte(lease[LEASE.raw], STATE_AT + 1)
+end
+
+--- The same record in another state.
+function records.set_state(lease, state)
+  local raw = lease[LEASE.raw]
+  lease[LEASE.raw] = sub(raw, 1, STATE_AT) .. string.char(state) .. sub(raw, STATE_AT + 2)
 end
 
 --- A lease (LEASE), or false for a record that cannot be decoded.
@@ -46,16 +108,18 @@ function records.extend(lease, expires_at)
 end
 
 --- The limit is 0 for an account that is not in use.
---- schema, flags (1: in use), class, index, limit, capacity = limit x weight; behind them, for
---- an account of a `mixed` class alone, the numbers of the models that it serves.
+--- schema, flags (1: in use, 2: has rates), class, index, limit, capacity = limit x weight; behind
+--- them the rates (interval and burst in ms of requests, then of tokens), and, for an account of a
+--- `mixed` class alone, the numbers of the models that it serves.
 --- An account (ACCOUNT), or false where there is none that can be decoded.
 function records.read_account(name, raw)
   if not raw or #raw < 16 or byte(raw, 1) ~= 1 then
     return false
   end
   local flags, class, index, limit, capacity = unpack_from('<BI2I4I4I4', raw, 2)
-  local step = LOAD.scale / capacity
-  return { name, raw, 0, 0, false, -1, flags % 2 == 1 and limit or 0, class, index, step, false }
+  local step, slots = LOAD.scale / capacity, flags % 2 == 1 and limit or 0
+  local rates = flags >= 2 and { unpack_from('<dddd', raw, 17) } or false
+  return { name, raw, 0, 0, false, -1, slots, class, index, step, false, slots, rates, 0 }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.
@@ -66,7 +130,7 @@ end
 --- Whether an account of a `mixed` class serves the model.
 function records.serves(account, model)
   local raw = account[ACCOUNT.raw]
-  for at = 17, #raw - 1, 2 do
+  for at = account[ACCOUNT.rates] and 49 or 17, #raw - 1, 2 do
     if unpack_from('<I2', raw, at) == model then
       return true
     end

@@ -1,9 +1,10 @@
 -- The rules of this cell, in order. A rule is one file that fills its module with any of
 --   begin()                    a batch begins: forget the last one
---   admit(op, account, target) -> nil, or a REASON (and the ms after which to try again)
---   charge(lease, account, op) the lease begins
---   settle(lease, account, op) the lease ends; `op` reports how, nil: it was reaped
+--   admit(op, tenant)          -> nil, or a REASON, the ms after which to try again (0: when something
+--                              ends, -1: never), and whether the request may wait for that
+--   charge(lease, account, op, tenant, id, home)  the lease begins; `home`: the first target's pool
+--   settle(lease, account, op, tenant, id)        the lease ends; `op` reports how, nil: reaped
 --   commit()                   writes what it has changed
--- admit only looks; charge and settle only write to the view, and cannot fail. So a refused
+-- `tenant` is nil where the cell has not registered one. admit only looks; charge and settle only write to the view, and cannot fail. So a refused
 -- operation writes nothing. The assembly makes rules.begin, rules.admit and so on: each calls the
 -- function of that name of every rule that has one.

@@ -1,7 +1,11 @@
--- acquire: the same id and claim again is the same lease; a new id gets a slot or a reason.
+-- acquire: the same id and claim again is the same lease, or the same place in the queue; a new id
+-- gets a slot, a place in the queue, or a reason.
 
-local function deny(reason, retry_after_ms)
+local function deny(reason, retry_after_ms, tenant)
   operations.answer(TAG.denied, reason, 0, 0, 0, retry_after_ms)
+  if tenant_rates.has(tenant) then
+    operations.tell_limits(tenant_rates.limits(tenant))
+  end
 end
 
 --- Answers for an id that is not new. The same lease again lives on, for as long as its caller will
@@ -12,18 +16,32 @@ local function answer_again(op, id, slot, lease)
     return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
       lease[LEASE.fence], leases.extend(op, id, slot, lease))
   end
-  if not lease and requests.ended(id, slot) == END.cancelled then
+  local how = not lease and requests.ended(id, slot)
+  if how == END.cancelled then
     return deny(REASON.cancelled)
+  elseif how and string.sub(how, 1, 1) == END.refused then
+    return deny(string.byte(how, 2))
   end
   operations.refuse(MISTAKE.duplicate_request)
 end
 
 local function mistake_of(op, id, targets)
   return variant == 'tick_oom' and MISTAKE.out_of_memory
-    or operations.batch[op + OP.flags] ~= ACQUIRE.fresh and not operations.is_id(id)
+    or operations.batch[op + OP.flags] % 2 ~= ACQUIRE.fresh and not operations.is_id(id)
       and MISTAKE.invalid_id
     or operations.batch[op + OP.lease_ms] < 1 and MISTAKE.invalid_lease
     or not targets and MISTAKE.unknown_demand
+end
+
+local function grant(op, id, slot, account, number, targets, tenant)
+  local fence = cell.next_fence()
+  local lease, expires_at =
+    leases.begin(op, id, slot, account, targets[number], fence, tenant, targets.home)
+  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence,
+    expires_at)
+  if tenant_rates.has(tenant) then
+    operations.tell_limits(tenant_rates.limits(tenant))
+  end
 end
 
 operations.handlers[KIND.acquire] = function(op, id, slot)
@@ -36,19 +54,25 @@ operations.handlers[KIND.acquire] = function(op, id, slot)
   if lease or requests.ended(id, slot) then
     return answer_again(op, id, slot, lease)
   end
-  if cell.now < cell.recover_until then
-    return deny(REASON.recovering, cell.recover_until - cell.now)
+  if queue.holds(op, id) then
+    return
   end
-  local account, number = choice.pick(targets)
-  if not account then
-    return deny(number)
+  local tenant, number, account = tenants.get(tenants.name_in(id)), nil, nil
+  local reason, after_ms, waits = rules.admit(op, tenant)
+  if not reason and cell.now < cell.recover_until then
+    reason, after_ms, waits = REASON.recovering, cell.recover_until - cell.now, true
   end
-  local reason, retry_after_ms = rules.admit(op, account, targets[number])
-  if reason then
-    return deny(reason, retry_after_ms)
+  if not reason and not queue.is_behind(targets, id) then
+    account, number = choice.pick(targets)
+    if account then
+      return grant(op, id, slot, account, number, targets, tenant)
+    end
+    reason, waits = number, true
+  elseif not reason then
+    reason, waits = REASON.pool_full, true
   end
-  local fence, expires_at = cell.next_fence(), nil
-  lease, expires_at = leases.begin(op, id, slot, account, targets[number], fence)
-  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence,
-    expires_at)
+  if not waits or operations.batch[op + OP.wait_ms] == 0 or reason == REASON.no_account_for_model then
+    return deny(reason, after_ms, tenant)
+  end
+  queue.join(op, id, targets, tenant, reason, after_ms)
 end

@@ -6,7 +6,7 @@ local demands -- demand -> its targets, each with the model's number and its tie
 local function read_demands()
   local names, owners = {}, {}
   for line in string.gmatch(arg_demands, '[^\n]+') do
-    demands[#demands + 1] = {}
+    demands[#demands + 1] = { line = line, home = string.match(line, '^[^\t]+') }
     for name in string.gmatch(line, '[^\t]+\t[^\t]+') do
       names[#names + 1], owners[#owners + 1] = name, #demands
     end
@@ -19,6 +19,16 @@ local function read_demands()
     local targets = demands[owners[i]]
     targets[#targets + 1] = raws[i] and records.read_target(raws[i]) or false
   end
+end
+
+--- The targets of a demand that is not of this batch.
+function choice.read_line(line)
+  local targets = { line = line, home = string.match(line, '^[^\t]+') }
+  for name in string.gmatch(line, '[^\t]+\t[^\t]+') do
+    local raw = redis.call('HGET', key_targets, name)
+    targets[#targets + 1] = raw and records.read_target(raw) or false
+  end
+  return targets
 end
 
 --- Opens the classes that the acquires of this batch look at first. Each gets its share of their

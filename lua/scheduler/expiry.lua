@@ -7,7 +7,7 @@ local due
 
 function expiry.begin()
   watched, due = {}, {}
-  expiry.reaped, expiry.more = 0, 0
+  expiry.reaped, expiry.more = 0, false
 end
 
 --- Look at `id` at the cell time `at`.
@@ -57,7 +57,7 @@ function expiry.reap()
     due[#due + 1] = entries[i]
     look_into(entries[i])
   end
-  expiry.more = #entries == EXPIRY.entries and 1 or 0
+  expiry.more = expiry.more or #entries == EXPIRY.entries
 end
 
 operations.handlers[KIND.reap] = function()

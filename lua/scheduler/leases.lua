@@ -1,30 +1,53 @@
 -- The life of a lease: it begins charged to every rule and ends settled with every rule, once.
 
 --- A slot of `account` is held for the operation from now on; returns the lease and its expiry.
-function leases.begin(op, id, slot, account, target, fence)
+--- `home` is the pool of its first target. A lease that was handed off tells whose it is (`daemon`)
+--- and whether that daemon must claim it first (`state`).
+function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon, state)
   local batch, now = operations.batch, cell.now
   local expires_at = now + batch[op + OP.lease_ms]
-  local lease = records.new_lease(batch, op, target.model, fence, now, account[ACCOUNT.name], arg_daemon)
+  local lease =
+    records.new_lease(batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name])
+  rules.charge(lease, account, op, tenant, id, home)
+  records.seal(lease, batch, op, now, expires_at, daemon or arg_daemon, state or STATE.leased)
   requests.put(id, slot, lease)
   expiry.watch(id, expires_at)
-  rules.charge(lease, account, op)
   return lease, expires_at
 end
 
---- The same lease, living at least as long as it did.
+--- The same lease, living at least as long as it did; a grant that was handed off is claimed by it.
 function leases.extend(op, id, slot, lease)
   local expires_at = cell.now + operations.batch[op + OP.lease_ms]
   expires_at = math.max(records.expires_at(lease), expires_at)
   records.extend(lease, expires_at)
+  if records.state(lease) == STATE.granted then
+    records.set_state(lease, STATE.leased)
+    waiters.forget(id)
+  end
   requests.put(id, slot, lease)
   return expires_at
 end
 
 --- The slot is free again. `op` reports how its use ended; nil where the lease was reaped.
 function leases.finish(id, slot, lease, how, op)
-  rules.settle(lease, accounts.get(lease[LEASE.account]), op)
+  local tenant = tenants.get(tenants.name_in(id))
+  if records.state(lease) == STATE.granted then
+    waiters.forget(id)
+  end
+  rules.settle(lease, accounts.get(lease[LEASE.account]), op, tenant, id)
   requests.drop(id, slot)
-  if lease[LEASE.flags] ~= ACQUIRE.fresh then
-    requests.remember(id, how)
+  local presumption = op == nil and budget.presumption(lease) or ''
+  if lease[LEASE.flags] ~= ACQUIRE.fresh or presumption ~= '' then
+    requests.remember(id, how .. presumption)
+  end
+end
+
+--- A grant that nobody has claimed: its slot is free again, and its waiter waits on.
+function leases.take_back(id)
+  local slot = operations.slot(id)
+  local lease = requests.look_up(id, redis.call('HGET', key_requests, id))
+  if lease then
+    rules.settle(lease, accounts.get(lease[LEASE.account]), nil, tenants.get(tenants.name_in(id)), id)
+    requests.drop(id, slot)
   end
 end

@@ -48,6 +48,7 @@ operations.handlers[KIND.register] = function(op, id, slot)
   if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1
   end
-  local _, expires_at = leases.begin(op, id, slot, account, target, fence)
+  local _, expires_at = leases.begin(op, id, slot, account, target, fence,
+    tenants.get(tenants.name_in(id)))
   operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], fence, expires_at)
 end

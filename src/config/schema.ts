@@ -1,7 +1,12 @@
 // Every option of the product: type, unit, default, environment name and one sentence.
 // The only place with defaults. config/load.ts reads files and the environment through it.
 import { z } from 'zod';
-import { MODEL_PATTERN, NAME_PATTERN } from '../core/domain.ts';
+import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
+import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
+import { model, name } from './names.ts';
+import { routesSchema, type RouteConfig } from './routes-schema.ts';
+import type { RateTerms, TenantConfig } from './tenants-resolve.ts';
+import { adminSchema, rates, tenantsSchema, WRITTEN } from './tenants-schema.ts';
 
 /** What an option says about itself beside its type; the configuration reference is made of it. */
 export interface OptionMeta {
@@ -11,13 +16,6 @@ export interface OptionMeta {
   readonly secret?: boolean;
 }
 
-const name = z
-  .string()
-  .regex(
-    NAME_PATTERN,
-    'use 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit',
-  );
-const model = z.string().regex(MODEL_PATTERN, 'use 1 to 200 printable ASCII characters, no spaces');
 const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 const httpUrl = z
@@ -133,6 +131,19 @@ const scheduler = z
       description: 'Operations that may wait in a daemon for Redis; beyond it callers get 503.',
       env: 'SLOTKEEPER_MAX_PENDING_OPERATIONS',
     }),
+    waitMs: ms(0, 3_600_000).default(30_000).meta({
+      description: 'How long in ms a request may wait for a slot; 0 refuses it at once.',
+      env: 'SLOTKEEPER_WAIT_MS',
+    }),
+    maxWaiting: z.coerce.number().int().min(0).max(1_000_000).default(10_000).meta({
+      description: 'Requests of the whole cell that may wait; beyond it they get 429.',
+      env: 'SLOTKEEPER_MAX_WAITING',
+    }),
+    checkIntervalMs: ms(50, 60_000).default(1000).meta({
+      description:
+        'Interval in ms in which a waiting request asks again, should a message be lost.',
+      env: 'SLOTKEEPER_CHECK_INTERVAL_MS',
+    }),
     auditIntervalMs: ms(1000, 86_400_000).default(60_000).meta({
       description: 'Interval in ms of the daemon’s own bounded audit.',
       env: 'SLOTKEEPER_AUDIT_INTERVAL_MS',
@@ -199,19 +210,13 @@ const account = z.strictObject({
   enabled: z.boolean().default(true).meta({
     description: 'Whether new requests may use it; running ones end in peace.',
   }),
+  ...rates(WRITTEN),
   ...upstream,
 });
 
 const pool = z.strictObject({
   ...upstream,
   accounts: z.array(account).max(10_000),
-});
-
-const route = z.strictObject({
-  targets: z
-    .array(z.strictObject({ pool: name, model }))
-    .min(1)
-    .max(8),
 });
 
 const log = z
@@ -230,9 +235,12 @@ export const configSchema = z.strictObject({
   scheduler,
   log,
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
-  routes: z.record(model, route).default({}).meta({
-    description: 'Model aliases that callers use; a model without one is its own alias.',
-  }),
+  routes: routesSchema,
+  budget: budgetSchema,
+  prices: pricesSchema,
+  runs: runsSchema,
+  tenants: tenantsSchema,
+  admin: adminSchema,
 });
 
 export type FileConfig = z.infer<typeof configSchema>;
@@ -245,7 +253,7 @@ export interface UpstreamTimeouts {
 }
 
 /** An account with everything that it inherits filled in. */
-export interface AccountConfig {
+export interface AccountConfig extends RateTerms {
   readonly name: string;
   readonly pool: string;
   readonly maxConcurrency: number;
@@ -260,10 +268,7 @@ export interface AccountConfig {
   readonly timeouts: UpstreamTimeouts;
 }
 
-export interface RouteConfig {
-  readonly alias: string;
-  readonly targets: readonly { readonly pool: string; readonly model: string }[];
-}
+export type { RouteConfig, TargetConfig } from './routes-schema.ts';
 
 /** The configuration that the product works with: resolved, checked and frozen. */
 export interface Config {
@@ -273,6 +278,14 @@ export interface Config {
   readonly log: Readonly<FileConfig['log']>;
   readonly accounts: readonly AccountConfig[];
   readonly routes: ReadonlyMap<string, RouteConfig>;
+  /** Undefined where the budget gate is off. */
+  readonly budget: BudgetConfig | undefined;
+  /** Configured prices, by model or pool/model. */
+  readonly prices: ReadonlyMap<string, PriceConfig>;
+  readonly runs: RunsConfig;
+  /** By name. Others may have been created through the admin API. */
+  readonly tenants: ReadonlyMap<string, TenantConfig>;
+  readonly admin: Readonly<FileConfig['admin']>;
   /** Whether the built-in simulated upstream serves the accounts. */
   readonly demo: boolean;
 }

@@ -24,6 +24,12 @@ export const DENIAL_REASONS = [
   'no_account_for_model',
   'cancelled',
   'recovering',
+  'queue_full',
+  'queue_timeout',
+  'tenant_concurrency',
+  'tenant_rate',
+  'account_rate',
+  'budget_stop',
 ] as const;
 export type DenialReason = (typeof DENIAL_REASONS)[number];
 

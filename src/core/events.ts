@@ -25,6 +25,22 @@ export interface SchedulerEvents {
   overage: { readonly slots: number };
   /** Records that could not be decoded and were set aside, seen in one tick. */
   corrupt: { readonly records: number };
+  /** An acquire waits. */
+  queued: { readonly target: Target };
+  /** A queued acquire was decided, or its caller left; `ms` by this process's own clock. */
+  dequeued: {
+    readonly target: Target;
+    readonly how: 'granted' | 'denied' | 'left';
+    readonly ms: number;
+  };
+  /** What is settled and reserved under a budget went over its warning; once a crossing. */
+  budgetWarning: {
+    /** `*` for the cell's budget, or a tenant's name. */
+    readonly scope: string;
+    readonly settledMicro: number;
+    readonly reservedMicro: number;
+    readonly stopMicro: number;
+  };
   /** One call of the heart came back. */
   tick: { readonly operations: number; readonly seconds: number };
   /** The store could not be reached or did not answer in time. */

@@ -20,10 +20,19 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   invalid_params: 400,
   duplicate_request: 409,
   lease_not_found: 404,
+  tenant_exists: 409,
   unauthenticated: 401,
   forbidden: 403,
   too_many_attempts: 429,
+  admin_disabled: 403,
+  tenant_not_found: 404,
+  tenant_read_only: 409,
+  key_not_found: 404,
+  directory_full: 409,
   model_not_found: 404,
+  provider_not_available: 404,
+  provider_disabled: 503,
+  model_not_priced: 503,
   path_not_found: 404,
   method_not_allowed: 405,
   payload_too_large: 413,
@@ -31,6 +40,12 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 415,
   request_timeout: 408,
   pool_full: 429,
+  queue_full: 429,
+  queue_timeout: 429,
+  tenant_concurrency: 429,
+  tenant_rate: 429,
+  account_rate: 429,
+  budget_stop: 429,
   no_account_for_model: 503,
   recovering: 503,
   store_unavailable: 503,
@@ -42,6 +57,12 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   client_closed: 499,
   config_invalid: 500,
   internal: 500,
+};
+
+/** What clients are told where they match on a word of their own, or two of ours are one to them. */
+const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  budget_stop: 'insufficient_quota',
+  provider_disabled: 'provider_not_available',
 };
 
 /** Told with a 429 or 503 that does not know better. */
@@ -56,13 +77,14 @@ export function errorBody(
   error: AppError,
   options: { readonly dialect: Dialect; readonly origin: ErrorOrigin; readonly requestId: string },
 ): string {
-  const { code, message, param = null } = error;
+  const { message, param = null } = error;
   const { dialect, origin, requestId } = options;
+  const code = WIRE_CODES[error.code] ?? error.code;
   if (dialect === 'anthropic') {
-    const body = { type: anthropicType(code), message, code, origin };
+    const body = { type: anthropicType(error.code), message, code, origin };
     return JSON.stringify({ type: 'error', error: body, request_id: requestId });
   }
-  return JSON.stringify({ error: { message, type: openaiType(code), param, code, origin } });
+  return JSON.stringify({ error: { message, type: openaiType(error.code), param, code, origin } });
 }
 
 /**

@@ -141,13 +141,13 @@ function ruleCalls(rules: readonly string[]): string[] {
     'end';
   const admits = having('admit').map(
     (rule) =>
-      `reason, after = ${rule}.admit(op, account, target) if reason then return reason, after end `,
+      `reason, after, waits = ${rule}.admit(op, tenant) if reason then return reason, after, waits end `,
   );
   return [
     each('begin', ''),
-    `function rules.admit(op, account, target) local reason, after ${admits.join('')}end`,
-    each('charge', 'lease, account, op'),
-    each('settle', 'lease, account, op'),
+    `function rules.admit(op, tenant) local reason, after, waits ${admits.join('')}end`,
+    each('charge', 'lease, account, op, tenant, id, home'),
+    each('settle', 'lease, account, op, tenant, id'),
     each('commit', ''),
   ];
 }

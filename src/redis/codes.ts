@@ -20,9 +20,21 @@ export const CODES = {
     unknown: 12,
     reaped: 13,
     error: 14,
+    queued: 15,
   },
   /** Why an acquire was denied. */
-  REASON: { pool_full: 1, no_account_for_model: 2, cancelled: 3, recovering: 4 },
+  REASON: {
+    pool_full: 1,
+    no_account_for_model: 2,
+    cancelled: 3,
+    recovering: 4,
+    queue_full: 5,
+    queue_timeout: 6,
+    tenant_concurrency: 7,
+    tenant_rate: 8,
+    account_rate: 9,
+    budget_stop: 10,
+  },
   /** What was wrong with an operation. */
   MISTAKE: {
     unknown_operation: 1,
@@ -32,14 +44,7 @@ export const CODES = {
     invalid_lease: 5,
     out_of_memory: 6,
   },
-  OUTCOME: {
-    success: 1,
-    rate_limited: 2,
-    overloaded: 3,
-    failed: 4,
-    unusable: 5,
-    ignored: 6,
-  },
+  OUTCOME: { success: 1, rate_limited: 2, overloaded: 3, failed: 4, unusable: 5, ignored: 6 },
   /**
    * Records are Lua arrays, unpacked in one call; these are their positions. They are what makes
    * `lease[LEASE.fence]` cost an array access.
@@ -54,10 +59,42 @@ export const CODES = {
     claim: 6,
     tokens: 7,
     retry_after: 8,
+    wait_ms: 8,
+    arrived_at: 5,
     reserve: 9,
     fields: 9,
   },
-  LEASE: { raw: 1, flags: 2, model: 3, fence: 4, account: 5 },
+  LEASE: {
+    raw: 1,
+    flags: 2,
+    model: 3,
+    fence: 4,
+    account: 5,
+    period: 6,
+    tenant_period: 7,
+    charged: 8,
+    pool: 9,
+  },
+  TENANT: {
+    name: 1,
+    epoch: 2,
+    changed: 3,
+    weight: 4,
+    slots: 5,
+    interval: 6,
+    burst: 7,
+    token_interval: 8,
+    token_burst: 9,
+    stop: 10,
+    warn: 11,
+    period: 12,
+    reserved: 13,
+    waits: 14,
+    in_flight: 15,
+    requests_at: 16,
+    tokens_at: 17,
+    blocked: 18,
+  },
   ACCOUNT: {
     name: 1,
     raw: 2,
@@ -70,13 +107,20 @@ export const CODES = {
     index: 9,
     step: 10,
     touch: 11,
+    slots: 12,
+    rates: 13,
+    rest: 14,
   },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
-  ACQUIRE: { fresh: 1 },
+  ACQUIRE: { fresh: 1, priority: 16 },
+  /** Flags of a release beside its outcome: what it tells of the use. */
+  RELEASE: { outcomes: 16, cost: 16, tokens: 32 },
   /** State of a request's record. */
-  STATE: { leased: 1 },
+  STATE: { leased: 1, granted: 2 },
+  /** State of a parked acquire, and what bounds its waiting. */
+  WAITING: { queued: 1, parked: 2, granted: 3, claim_ms: 2000, unpark: 64, step_ms: 1000 },
   /** How a request that holds nothing any more ended; kept as text in `finished`. */
-  END: { released: "'1'", reaped: "'2'", cancelled: "'3'" },
+  END: { released: "'1'", reaped: "'2'", cancelled: "'3'", refused: "'4'" },
   OPERATION: { size: 40, id_most: 193 },
   /** Fences are incarnation × per_incarnation + the number of the grant: below 2^53. */
   /** Incarnations begin at the minutes since 2025, so that fences rise even over total loss. */
@@ -89,6 +133,17 @@ export const CODES = {
   /** Class numbers from here on are scanned instead of read at their head. */
   CLASS: { mixed: 32_768 },
   EXPIRY: { entries: 4, ids: 64 },
+  /** Sizes of records in bytes. */
+  TENANTS: { terms: 59, state: 21 },
+  WAITERS: { fixed: 69, order: 23, arrivals: 1e8 },
+  FLOWS: { pool: 40, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
+  LEDGER: { policy: "'_policy'", policy_size: 17, boundaries: "'_starts:'", size: 41, calm: 0.95 },
+  /** How often a budget starts afresh. */
+  PERIOD: { none: 1, day: 2, month: 3 },
+  SPEND: { most: 50_000, runs: 100_000, forget: 100 },
+  DEMANDS: { most: 4096 },
+  TIMERS: { most: 64 },
+  HANDING: { most: 128, demands: 64 },
   REPLIES: { tracks: 64, forget_ms: 60_000, forget_most: 2 },
   /** What scripts keep in memory between calls, at most. */
   MEMORY: { cells: 256 },

@@ -29,8 +29,40 @@ export interface CellKeys {
   readonly replies: string;
   /** HASH "tenant/id" → a record that could not be decoded. */
   readonly setAside: string;
+  /** HASH "tenant/id" → a parked acquire (lua/waiting/waiters.lua). */
+  readonly waiters: string;
+  /** ZSET of one score, in the order of its members: lines, ready flows, parked waiters. */
+  readonly line: string;
+  /** ZSET kind and name → cell time in ms at which something changes by itself. */
+  readonly timers: string;
+  /** HASH demand (targets) → its number while somebody waits for it, and back. */
+  readonly demands: string;
+  /** HASH pool, and "pool TAB tenant" → virtual times of fair queueing (lua/waiting/flows.lua). */
+  readonly flows: string;
+  /** HASH tenant → its terms (lua/tenants/tenants.lua). */
+  readonly tenants: string;
+  /** HASH tenant → what its gates count. */
+  readonly tenantState: string;
+  /** HASH account → its rates and until when it rests. */
+  readonly accountState: string;
+  /** HASH "scope TAB period" → settled, reserved and more; the policy (lua/budget/ledger.lua). */
+  readonly ledger: string;
+  /** HASH "period TAB tenant TAB route TAB model" → micro-units spent. */
+  readonly spend: string;
+  /** HASH "tenant TAB run" → micro-units spent; forgotten in the order of `spendRuns`. */
+  readonly runSpend: string;
+  /** ZSET "tenant TAB run" → cell time in ms of its last use. */
+  readonly spendRuns: string;
   /** STRING: the registered configuration as JSON (registry.ts). */
   readonly registry: string;
+  /** Channel on which a daemon hears what became of its waiters. */
+  channel(daemon: string): string;
+  /** HASH digest of tenant and run → the provider that serves the run. */
+  readonly runs: string;
+  /** ZSET the same digest → ms of its last use, rounded; the longest unused are forgotten. */
+  readonly runsUsed: string;
+  /** HASH "tenant:" name → a tenant and its keys' digests (tenants/entry.ts); version → a word. */
+  readonly directory: string;
   /** ZSET account → load, for the n-th class of the registry. */
   class(number: number): string;
   /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
@@ -55,7 +87,23 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     daemons: `${prefix}daemons`,
     replies: `${prefix}replies`,
     setAside: `${prefix}set-aside`,
+    waiters: `${prefix}waiters`,
+    line: `${prefix}line`,
+    timers: `${prefix}timers`,
+    demands: `${prefix}demands`,
+    flows: `${prefix}flows`,
+    tenants: `${prefix}tenants`,
+    tenantState: `${prefix}tenant-state`,
+    accountState: `${prefix}account-state`,
+    ledger: `${prefix}ledger`,
+    spend: `${prefix}spend`,
+    runSpend: `${prefix}run-spend`,
+    spendRuns: `${prefix}spend-runs`,
     registry: `${prefix}registry`,
+    channel: (daemon) => `${prefix}daemon:${daemon}`,
+    runs: `${prefix}runs`,
+    runsUsed: `${prefix}runs-used`,
+    directory: `${prefix}directory`,
     class: (number) => `${prefix}class:${number}`,
     concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
   };

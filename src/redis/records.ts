@@ -4,6 +4,7 @@ import { CODES } from './codes.ts';
 
 const SCHEMA = 1;
 const IN_USE = 1;
+const HAS_RATES = 2;
 const LEASE_FIXED = 55;
 
 /** A lease as the store keeps it. Times are cell time in ms. */
@@ -59,18 +60,23 @@ export interface AccountRecord {
   readonly weight: number;
   /** Numbers of the models that it serves; only for accounts of a mixed class. */
   readonly models: readonly number[];
+  /** Interval and burst in ms of requests, then of tokens. */
+  readonly rates?: readonly number[] | undefined;
 }
 
-/** schema, flags, class, index, limit, capacity, then the models of a mixed class. */
+/** schema, flags, class, index, limit, capacity, the rates, then the models of a mixed class. */
 export function writeAccount(account: AccountRecord): Buffer {
-  const raw = Buffer.alloc(16 + 2 * account.models.length);
+  const rates = account.rates ?? [];
+  const modelsAt = 16 + 8 * rates.length;
+  const raw = Buffer.alloc(modelsAt + 2 * account.models.length);
   raw.writeUInt8(SCHEMA, 0);
-  raw.writeUInt8(account.inUse ? IN_USE : 0, 1);
+  raw.writeUInt8((account.inUse ? IN_USE : 0) + (rates.length > 0 ? HAS_RATES : 0), 1);
   raw.writeUInt16LE(account.class, 2);
   raw.writeUInt32LE(account.index, 4);
   raw.writeUInt32LE(account.limit, 8);
   raw.writeUInt32LE(account.limit * account.weight, 12);
-  account.models.forEach((number, i) => raw.writeUInt16LE(number, 16 + 2 * i));
+  rates.forEach((value, i) => raw.writeDoubleLE(value, 16 + 8 * i));
+  account.models.forEach((number, i) => raw.writeUInt16LE(number, modelsAt + 2 * i));
   return raw;
 }
 

@@ -2,12 +2,12 @@
 // server does not have it, and makes error messages name the right file.
 import type { Redis } from 'ioredis';
 import { AppError } from '../core/errors.ts';
+import { FunctionCall, framed } from './call.ts';
+import type { FramedKeys, Word } from './call.ts';
 import { LIBRARY_PREFIX, type AssembledScript, type ScriptHeader } from './assemble.ts';
 
-type Argument = string | Buffer | number;
-
 /** Keys and arguments by their declared names, put in the order of the header. */
-export interface BoundKeys {
+export interface BoundKeys extends FramedKeys {
   readonly count: number;
   readonly keys: readonly string[];
   readonly listLengths: Buffer;
@@ -29,7 +29,9 @@ export function bindKeys(
   const listLengths = Buffer.alloc(2 * Math.max(1, listed.length));
   listed.forEach((list, i) => listLengths.writeUInt16LE(list.length, 2 * i));
   const all = [...single, ...listed.flat()];
-  return { count: all.length, keys: all, listLengths };
+  const words = [String(all.length), ...all, listLengths];
+  const count = all.length;
+  return { count, keys: all, listLengths, words: words.length, framed: framed(words) };
 }
 
 /** Puts "file:line" where Redis names a line of the assembled text. */
@@ -49,17 +51,19 @@ export async function callScript(
   script: AssembledScript,
   entry: string,
   bound: BoundKeys,
-  args: readonly Argument[],
+  args: readonly Word[],
 ): Promise<unknown> {
-  const words: Argument[] = [`${script.library}_${entry}`, bound.count, ...bound.keys];
-  words.push(bound.listLengths, ...args);
+  const call = (): Promise<unknown> =>
+    redis.sendCommand(
+      new FunctionCall(`${script.library}_${entry}`, bound, args),
+    ) as Promise<unknown>;
   try {
-    return await redis.callBuffer('fcall', words);
+    return await call();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     if (error.message.includes('Function not found')) {
       await redis.call('function', ['load', 'replace', script.source]);
-      return redis.callBuffer('fcall', words);
+      return call();
     }
     throw error.message.includes('user_function:') ? readable(script, error) : error;
   }

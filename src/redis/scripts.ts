@@ -4,7 +4,15 @@ import { checkHeader } from './script.ts';
 import type { AssembledScript } from './assemble.ts';
 
 /** The rules of the heart, in the order in which they are asked. */
-const RULES = ['scheduler/account_slot.lua', 'scheduler/model_count.lua'] as const;
+const RULES = [
+  'scheduler/account_slot.lua',
+  'scheduler/model_count.lua',
+  'scheduler/account_rates.lua',
+  'tenants/tenant_slots.lua',
+  'tenants/tenant_rates.lua',
+  'budget/budget.lua',
+  'waiting/fair_share.lua',
+] as const;
 
 export interface Scripts {
   /** The heart; its entry `tick_oom` runs when Redis is out of memory, and grants nothing. */
@@ -13,6 +21,12 @@ export interface Scripts {
   readonly configure: AssembledScript;
   /** Compares counters and index with the leases. */
   readonly audit: AssembledScript;
+  /** Registers one tenant's terms. */
+  readonly terms: AssembledScript;
+  /** Remembers the provider of each run. */
+  readonly runs: AssembledScript;
+  /** Changes tenants and keys that were created through the admin API. */
+  readonly directory: AssembledScript;
 }
 
 const TICK = {
@@ -28,23 +42,70 @@ const TICK = {
     'daemons',
     'replies',
     'set_aside',
+    'waiters',
+    'line',
+    'timers',
+    'demands',
+    'flows',
+    'tenants',
+    'tenant_state',
+    'account_state',
+    'ledger',
+    'spend',
+    'run_spend',
+    'spend_runs',
   ],
   keyLists: ['class', 'concurrency'],
-  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'operations'],
+  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'spends', 'operations'],
   argLists: ['id'],
 } as const;
 
 const CONFIGURE = {
   keys: [...TICK.keys, 'registry'],
   keyLists: ['class', 'concurrency', 'retired'],
-  args: ['head', 'server', 'name', 'registry', 'accounts', 'targets'],
+  args: ['head', 'server', 'name', 'registry', 'accounts', 'targets', 'tenants', 'budget'],
   argLists: [],
 } as const;
 
 const AUDIT = {
-  keys: ['cell', 'requests', 'expiries', 'accounts', 'inflight', 'set_aside'],
+  keys: [
+    'cell',
+    'requests',
+    'expiries',
+    'accounts',
+    'inflight',
+    'set_aside',
+    'waiters',
+    'line',
+    'flows',
+    'tenants',
+    'tenant_state',
+    'account_state',
+    'ledger',
+  ],
   keyLists: ['class', 'concurrency'],
   args: ['head'],
+  argLists: [],
+} as const;
+
+const TERMS = {
+  keys: ['cell', 'tenants'],
+  keyLists: [],
+  args: ['name', 'terms', 'version'],
+  argLists: [],
+} as const;
+
+const RUNS = {
+  keys: ['runs', 'runs_used'],
+  keyLists: [],
+  args: ['head', 'digest', 'provider'],
+  argLists: [],
+} as const;
+
+const DIRECTORY = {
+  keys: ['directory'],
+  keyLists: [],
+  args: ['head', 'field', 'seen', 'value', 'version'],
   argLists: [],
 } as const;
 
@@ -54,9 +115,15 @@ export function loadScripts(): Scripts {
     tick: assemble('tick.lua', RULES),
     configure: assemble('configure.lua'),
     audit: assemble('audit.lua'),
+    terms: assemble('terms.lua'),
+    runs: assemble('runs.lua'),
+    directory: assemble('directory.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
   checkHeader(scripts.audit, AUDIT);
+  checkHeader(scripts.terms, TERMS);
+  checkHeader(scripts.runs, RUNS);
+  checkHeader(scripts.directory, DIRECTORY);
   return scripts;
 }

@@ -1,32 +1,14 @@
 // Reads the heart's numbers back into names.
-import type { Grant, Target } from '../core/domain.ts';
+import type { Target } from '../core/domain.ts';
 import { CODES } from '../redis/codes.ts';
 import type { CellLink } from './cell-link.ts';
-import type { Answer } from './wire.ts';
+import type { Answer } from './replies.ts';
 
-/**
- * What was granted, or granted before, to an acquire for `targets`. Undefined where this daemon
- * does not know the account: its configuration is older than the cell's.
- */
-export function readGrant(
-  answer: Answer,
-  targets: readonly Target[],
-  link: CellLink,
-): Grant | undefined {
-  const replayed = answer.tag === CODES.TAG.replayed;
+/** Which of `targets` was granted, or granted before. */
+export function readTarget(answer: Answer, targets: readonly Target[], link: CellLink): number {
+  if (answer.tag !== CODES.TAG.replayed) return answer.detail;
   const model = link.view.model(answer.model);
-  const sameTarget = (target: Target): boolean =>
+  const isGranted = (target: Target): boolean =>
     target.pool === model?.pool && target.model === model.model;
-  const targetIndex = replayed ? Math.max(0, targets.findIndex(sameTarget)) : answer.detail;
-  const account = link.accountName(answer.account);
-  const target = targets[targetIndex];
-  if (account === undefined || target === undefined) return undefined;
-  return {
-    account,
-    target,
-    targetIndex,
-    fence: answer.fence,
-    expiresAtMs: answer.at,
-    replayed,
-  };
+  return Math.max(0, targets.findIndex(isGranted));
 }

@@ -4,9 +4,11 @@
 import type { Redis } from 'ioredis';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
+import { OPEN_ADMISSION } from './admission.ts';
+import type { AdmissionPolicy } from './admission.ts';
 import type { SchedulerAccount } from './plan.ts';
 import type { CellRegistry, CellView } from './registry.ts';
-import type { TickReport } from './wire.ts';
+import type { TickReport } from './replies.ts';
 
 export interface CellLinkOptions {
   readonly redis: Redis;
@@ -20,15 +22,19 @@ export class CellLink {
   readonly #options: CellLinkOptions;
   #view: CellView | undefined;
   #accounts: readonly SchedulerAccount[] = [];
+  #admission = OPEN_ADMISSION;
   #incarnation = 0;
   #sequence = 0;
   #server: Promise<string> | undefined;
+  #knownServer: string | undefined;
+  #connections = 0;
   readonly #names = new Map<number, string>();
   #refreshing: Promise<void> | undefined;
 
   constructor(options: CellLinkOptions) {
     this.#options = options;
-    options.redis.on('close', () => (this.#server = undefined));
+    if (!options.watchServer) this.#knownServer = '';
+    options.redis.on('close', this.#forgetServer);
   }
 
   get view(): CellView {
@@ -50,9 +56,14 @@ export class CellLink {
     return this.#sequence;
   }
 
+  /** What server() has found for this connection: whoever has it need not await. */
+  get knownServer(): string | undefined {
+    return this.#knownServer;
+  }
+
   /** Run id of the server behind the connection; asked once a connection. */
   server(): Promise<string> {
-    if (!this.#options.watchServer) return Promise.resolve('');
+    if (this.#knownServer !== undefined) return Promise.resolve(this.#knownServer);
     this.#server ??= this.#askServer().catch((error: unknown) => {
       this.#server = undefined;
       throw error;
@@ -61,15 +72,29 @@ export class CellLink {
   }
 
   async #askServer(): Promise<string> {
+    const asked = this.#connections;
     const info = await this.#options.redis.info('server');
-    return /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    const server = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    // A connection that has closed meanwhile says nothing about the next one's server.
+    if (asked === this.#connections) this.#knownServer = server;
+    return server;
   }
 
+  readonly #forgetServer = (): void => {
+    this.#connections += 1;
+    this.#server = undefined;
+    if (this.#options.watchServer) this.#knownServer = undefined;
+  };
+
   /** Registers `accounts`, or adopts what has replaced them meanwhile. */
-  async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
+  async configure(
+    accounts: readonly SchedulerAccount[],
+    admission: AdmissionPolicy = this.#admission,
+  ): Promise<void> {
     this.#accounts = accounts;
+    this.#admission = admission;
     const seen = { incarnation: this.#incarnation, server: await this.server() };
-    this.#adopt(await this.#options.registry.apply(accounts, seen));
+    this.#adopt(await this.#options.registry.apply(accounts, seen, admission));
   }
 
   /** Works with what the cell has registered; registers nothing. */

@@ -5,6 +5,7 @@
 // could not be renewed in time; the signal fires). Both are final; release after either is
 // harmless.
 import type { Grant, ReleaseResult, Target } from '../core/domain.ts';
+import type { RateLimits } from './limits.ts';
 import type { ReleaseReport } from './types.ts';
 
 /** What a lease needs of its scheduler. */
@@ -15,6 +16,8 @@ export interface LeaseKeeper {
 export class Lease implements AsyncDisposable {
   readonly requestId: string;
   readonly tenant: string;
+  /** "tenant/id", its name in the cell. */
+  readonly key: string;
   readonly account: string;
   readonly target: Target;
   readonly targetIndex: number;
@@ -27,8 +30,18 @@ export class Lease implements AsyncDisposable {
   /** Cell time (Redis TIME) in ms at which the lease ends unless renewed. */
   expiresAtMs: number;
 
+  /** Ms that it had been queued. */
+  readonly queuedMs: number;
+  /** What was left of the tenant's rates at the grant, where it has any. */
+  readonly limits: RateLimits | undefined;
+
   /** performance.now() when this process got the lease. */
-  readonly heldSince = performance.now();
+  readonly heldSince: number;
+
+  /** Among all that are held (held-leases.ts, which alone may write it); -1 once it is not. */
+  place = -1;
+  /** Whether its id was made here, for it alone. */
+  readonly isFresh: boolean;
 
   readonly #keeper: LeaseKeeper;
   /** Made when somebody asks for it: most leases end unwatched. */
@@ -41,13 +54,23 @@ export class Lease implements AsyncDisposable {
     options: {
       readonly requestId: string;
       readonly tenant: string;
+      readonly key: string;
+      readonly isFresh: boolean;
       readonly leaseMs: number;
+      readonly heldSince: number;
+      readonly queuedMs: number;
+      readonly limits: RateLimits | undefined;
       readonly keeper: LeaseKeeper;
     },
   ) {
     this.requestId = options.requestId;
     this.tenant = options.tenant;
+    this.key = options.key;
+    this.isFresh = options.isFresh;
     this.leaseMs = options.leaseMs;
+    this.heldSince = options.heldSince;
+    this.queuedMs = options.queuedMs;
+    this.limits = options.limits;
     this.account = grant.account;
     this.target = grant.target;
     this.targetIndex = grant.targetIndex;

@@ -1,6 +1,7 @@
 // Plans a registry: which class each account is in, and the numbers by which scripts name
 // accounts, classes and (pool, model) pairs. Pure: from what is configured and what is registered.
 import type { Target } from '../core/domain.ts';
+import type { RateTerms } from './admission.ts';
 
 /** An account as the heart knows it. */
 export interface SchedulerAccount {
@@ -12,6 +13,8 @@ export interface SchedulerAccount {
   readonly priority: number;
   readonly enabled: boolean;
   readonly models: readonly string[];
+  /** What the upstream allows in a minute. */
+  readonly rates?: RateTerms;
 }
 
 export interface RegisteredAccount extends SchedulerAccount {
@@ -164,11 +167,12 @@ export function planRegistry(
   const indexes = new Map(previous.accounts.map((account) => [account.name, account.index]));
   let nextIndex = previous.nextIndex;
   const registered = accounts.map((account) => {
-    const { name, pool, maxConcurrency, weight, priority, enabled } = account;
+    const { name, pool, maxConcurrency, weight, priority, enabled, rates } = account;
     const models = [...new Set(account.models)].sort(byText);
     const index = indexes.get(name) ?? nextIndex++;
     const number = classOf.get(account) ?? 0;
-    return { name, pool, maxConcurrency, weight, priority, enabled, models, index, class: number };
+    const own = { name, pool, maxConcurrency, weight, priority, enabled, models };
+    return { ...own, index, class: number, ...(rates && { rates }) };
   });
   return {
     generation: previous.generation + 1,

@@ -1,11 +1,10 @@
 // What a caller is told when the heart says no: messages and codes, and the checks of ids.
-import type { DenialReason, Target } from '../core/domain.ts';
+import type { DenialReason } from '../core/domain.ts';
 import { DEFAULT_TENANT, NAME_PATTERN, isRequestId } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { CODES } from '../redis/codes.ts';
-import type { LeaseRef } from './types.ts';
-import { demandOf } from './wire.ts';
-import type { Answer } from './wire.ts';
+import type { Denial, LeaseRef } from './types.ts';
+import type { Answer } from './replies.ts';
 
 /** Milliseconds after which a repeat makes sense where nothing better is known. */
 export const DENIAL_RETRY_MS = 1000;
@@ -15,9 +14,15 @@ export const DENIAL_MESSAGES: Readonly<Record<DenialReason, string>> = {
   no_account_for_model: 'No enabled account serves this model.',
   cancelled: 'The request was cancelled before it arrived.',
   recovering: 'The scheduler is registering running requests after a loss of data.',
+  queue_full: 'Too many requests are waiting already.',
+  queue_timeout: 'No slot became free, or is expected to, within the time that it may wait.',
+  tenant_concurrency: 'This tenant holds as many slots as it may.',
+  tenant_rate: 'This tenant has used up its requests or tokens of the minute.',
+  account_rate: 'Every account that serves this model has used up its rates.',
+  budget_stop: 'The budget does not hold what this request may cost.',
 };
 
-export function denialCode(reason: DenialReason): AppError['code'] {
+function denialCode(reason: DenialReason): AppError['code'] {
   return reason === 'cancelled' ? 'client_closed' : reason;
 }
 
@@ -35,9 +40,7 @@ export function mistakeOf(answer: Answer): AppError {
       return new AppError(
         'store_unavailable',
         'The store is out of memory: nothing can be granted.',
-        {
-          retryAfterMs: DENIAL_RETRY_MS,
-        },
+        { retryAfterMs: DENIAL_RETRY_MS },
       );
     default:
       return new AppError('internal', `The heart refused an operation (${answer.detail}).`);
@@ -55,37 +58,34 @@ function invalidId(): AppError {
 /** "tenant/id", the name of a request in its cell. */
 export function keyOf({ tenant = DEFAULT_TENANT, requestId }: Omit<LeaseRef, 'fence'>): string {
   if (!isRequestId(requestId)) throw invalidId();
-  if (!NAME_PATTERN.test(tenant)) {
-    throw new AppError('invalid_params', 'A tenant has 1 to 64 letters, digits, ".", "_" or "-".', {
-      param: 'tenant',
-    });
-  }
-  return `${tenant}/${requestId}`;
+  return `${checkedTenant(tenant)}/${requestId}`;
 }
 
-const MAX_TARGETS = 16;
-const DEMAND_PATTERN = /^[\x21-\x7e]+(?:\t[\x21-\x7e]+)+$/;
-
-/** Lists of targets that were checked: they come from routes, so the same few come again. */
-const checked = new WeakMap<readonly Target[], string>();
-
-/** The targets as the heart reads them. */
-export function checkedDemand(targets: readonly Target[]): string {
-  const known = checked.get(targets);
-  if (known !== undefined) return known;
-  const demand = demandOf(targets);
-  const isPaired = demand.split('\t').length === 2 * targets.length;
-  if (targets.length <= MAX_TARGETS && isPaired && DEMAND_PATTERN.test(demand)) {
-    checked.set(targets, demand);
-    return demand;
-  }
-  throw new AppError(
-    'invalid_params',
-    `There are 1 to ${MAX_TARGETS} targets; pools and models are printable ASCII without spaces.`,
-    { param: 'targets' },
-  );
+/** Throws `invalid_params` for a name that no tenant can have. */
+export function checkedTenant(tenant: string): string {
+  if (tenant === DEFAULT_TENANT || NAME_PATTERN.test(tenant)) return tenant;
+  throw new AppError('invalid_params', 'A tenant has 1 to 64 letters, digits, ".", "_" or "-".', {
+    param: 'tenant',
+  });
 }
 
 export function gaveUp(): AppError {
   return new AppError('client_closed', 'The caller gave up before a slot was granted.');
+}
+
+export function shuttingDown(): AppError {
+  return new AppError('shutting_down', 'The daemon is shutting down.', {
+    retryAfterMs: DENIAL_RETRY_MS,
+  });
+}
+
+/** A refusal as the exception that `acquire` throws. */
+export function denialError({ reason, retryAfterMs }: Denial): AppError {
+  const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return new AppError(denialCode(reason), DENIAL_MESSAGES[reason], details);
+}
+
+/** Perhaps executed, perhaps not. */
+export function unavailable(message: string, cause?: unknown): AppError {
+  return new AppError('store_unavailable', message, { retryAfterMs: DENIAL_RETRY_MS, cause });
 }

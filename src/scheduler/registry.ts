@@ -11,6 +11,8 @@ import { writeAccount, writeTarget } from '../redis/records.ts';
 import { bindKeys, callScript } from '../redis/script.ts';
 import type { BoundKeys } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
+import { OPEN_ADMISSION, ledgerFields, rateNumbers, writeTenant } from './admission.ts';
+import type { AdmissionPolicy } from './admission.ts';
 import { EMPTY_REGISTRY, planRegistry, tiersOf } from './plan.ts';
 import type { Registry, SchedulerAccount } from './plan.ts';
 
@@ -54,11 +56,23 @@ export function scriptKeys(keys: CellKeys): Record<string, string> {
     daemons: keys.daemons,
     replies: keys.replies,
     set_aside: keys.setAside,
+    waiters: keys.waiters,
+    line: keys.line,
+    timers: keys.timers,
+    demands: keys.demands,
+    flows: keys.flows,
+    tenants: keys.tenants,
+    tenant_state: keys.tenantState,
+    account_state: keys.accountState,
+    ledger: keys.ledger,
+    spend: keys.spend,
+    run_spend: keys.runSpend,
+    spend_runs: keys.spendRuns,
     registry: keys.registry,
   };
 }
 
-function fingerprint(accounts: readonly SchedulerAccount[]): string {
+function fingerprint(accounts: readonly SchedulerAccount[], admission: AdmissionPolicy): string {
   const facts = accounts.map((account) => [
     account.name,
     account.pool,
@@ -67,8 +81,12 @@ function fingerprint(accounts: readonly SchedulerAccount[]): string {
     account.priority,
     account.enabled,
     [...new Set(account.models)].sort(),
+    account.rates ?? null,
   ]);
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(JSON.stringify([facts, admission]))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /**
@@ -142,9 +160,13 @@ export class CellRegistry {
    * then. The configuration that this process applied last, where another one's has replaced it
    * since, is not applied again, except to a cell that has lost everything.
    */
-  async apply(accounts: readonly SchedulerAccount[], seen: SeenCell): Promise<CellView> {
+  async apply(
+    accounts: readonly SchedulerAccount[],
+    seen: SeenCell,
+    admission: AdmissionPolicy = OPEN_ADMISSION,
+  ): Promise<CellView> {
     const { redis, keys, scripts } = this.#options;
-    const print = fingerprint(accounts);
+    const print = fingerprint(accounts, admission);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = await readRegistry(redis, keys);
       const superseded = this.#applied === print && current.generation > 0;
@@ -157,7 +179,7 @@ export class CellRegistry {
         isBusy: await this.#busyModels(current),
       });
       const next = { ...plan, generation: nextGeneration(current.generation) };
-      if (await this.#configure(current, next, seen)) {
+      if (await this.#configure(current, next, seen, admission)) {
         this.#applied = print;
         return viewOf(next, keys, scripts);
       }
@@ -180,7 +202,12 @@ export class CellRegistry {
     return (target) => busy.has(keys.concurrency(target));
   }
 
-  async #configure(current: Registry, next: Registry, seen: SeenCell): Promise<boolean> {
+  async #configure(
+    current: Registry,
+    next: Registry,
+    seen: SeenCell,
+    admission: AdmissionPolicy,
+  ): Promise<boolean> {
     const { redis, keys, scripts, recoveryMs, isAlone, clock } = this.#options;
     const numberOf = new Map(next.models.map((entry) => [keys.concurrency(entry), entry.number]));
     const number = (target: Target): number => numberOf.get(keys.concurrency(target)) ?? 0;
@@ -192,7 +219,8 @@ export class CellRegistry {
         enabled && mixed.has(account.class) ? models.map((model) => number({ pool, model })) : [];
       const limit = account.maxConcurrency;
       const facts = { inUse: enabled, class: account.class, index, limit, weight, models: numbers };
-      return [account.name, writeAccount(facts)] as const;
+      const rates = account.rates && rateNumbers(account.rates);
+      return [account.name, writeAccount({ ...facts, rates })] as const;
     });
     const targets = next.models
       .filter((entry) => !entry.retired)
@@ -226,6 +254,12 @@ export class CellRegistry {
       JSON.stringify(next),
       packed(accounts),
       packed(targets),
+      packed(
+        admission.tenants.map(
+          (tenant) => [tenant.name, writeTenant(tenant, 'configuration')] as const,
+        ),
+      ),
+      packed(ledgerFields(admission, clock?.() ?? Date.now())),
     ])) as [Buffer, number];
     return reply[0].toString() === 'configured';
   }

@@ -7,49 +7,34 @@ import type { Service } from '../core/service.ts';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES } from '../redis/codes.ts';
+import { HeldLeases } from './held-leases.ts';
+import type { Asked, Held } from './held-leases.ts';
 import type { Lease } from './lease.ts';
-import type { Answer, Operation } from './wire.ts';
+import type { Answer } from './replies.ts';
+import type { Operation } from './wire.ts';
 
 const TRUST = 0.9;
 /** A look every so many parts of a life: what is not trusted any more is seen before it ends. */
 const LOOKS = 20;
 const RETRY_PART = 15;
 
-interface Held {
-  readonly lease: Lease;
-  readonly key: string;
-  readonly leaseMs: number;
-  readonly claim: number;
-  dueAt: number;
-  trustedUntil: number;
-  isBusy: boolean;
-}
-
 export interface RenewalsOptions {
   readonly submit: (op: Operation) => Promise<Answer>;
   readonly events: SchedulerEmitter;
   readonly leaseMs: number;
-}
-
-/** What a lease needs to be renewed, and to be registered again after a loss of data. */
-export interface HeldLease {
-  readonly lease: Lease;
-  /** "tenant/id". */
-  readonly key: string;
-  readonly leaseMs: number;
-  readonly claim: number;
-  /** performance.now() when the acquire was sent. */
-  readonly sentAt: number;
+  /** What the ids of fresh leases contain. */
+  readonly freshMark: string;
 }
 
 export class Renewals implements Service {
   readonly #options: RenewalsOptions;
-  readonly #held = new Map<string, Held>();
+  readonly #held: HeldLeases;
   #interval: NodeJS.Timeout | undefined;
   #intervalMs: number;
 
   constructor(options: RenewalsOptions) {
     this.#options = options;
+    this.#held = new HeldLeases(options.freshMark);
     this.#intervalMs = intervalFor(options.leaseMs);
   }
 
@@ -69,28 +54,27 @@ export class Renewals implements Service {
     return Promise.resolve();
   }
 
-  add({ lease, key, leaseMs, claim, sentAt }: HeldLease): void {
-    const trustedUntil = sentAt + leaseMs * TRUST;
-    const dueAt = sentAt + leaseMs / 3;
-    this.#held.set(key, { lease, key, leaseMs, claim, dueAt, trustedUntil, isBusy: false });
+  add(lease: Lease, asked: Asked, sentAt: number): void {
+    const { leaseMs } = asked;
+    this.#held.add({ lease, asked, sentAt, dueAt: sentAt + leaseMs / 3, isBusy: false });
     if (intervalFor(leaseMs) < this.#intervalMs) {
       this.#intervalMs = intervalFor(leaseMs);
       this.#arm();
     }
   }
 
-  /** The lease that this process holds under a key. */
-  get(key: string): Lease | undefined {
-    return this.#held.get(key)?.lease;
+  /** The lease that this process holds under "tenant/id". */
+  get(id: string): Lease | undefined {
+    return this.#held.find(id)?.lease;
   }
 
-  /** Whether it was held. */
-  remove(key: string): boolean {
-    return this.#held.delete(key);
+  /** Its end is its holder's from now on. */
+  remove(lease: Lease): void {
+    this.#held.remove(lease);
   }
 
   leases(): Lease[] {
-    return [...this.#held.values()].map((held) => held.lease);
+    return this.#held.all().map(({ lease }) => lease);
   }
 
   #arm(): void {
@@ -100,18 +84,20 @@ export class Renewals implements Service {
 
   readonly #look = (): void => {
     const now = performance.now();
-    for (const held of this.#held.values()) {
-      if (now >= held.trustedUntil) this.#lose(held, 'The slot could not be renewed in time.');
+    for (const held of this.#held.all()) {
+      if (now >= held.sentAt + held.asked.leaseMs * TRUST)
+        this.#lose(held, 'The slot could not be renewed in time.');
       else if (now >= held.dueAt && !held.isBusy) void this.#renew(held, 'renew');
     }
   };
 
   readonly #registerAll = (): void => {
-    for (const held of this.#held.values()) void this.#renew(held, 'register');
+    for (const held of this.#held.all()) void this.#renew(held, 'register');
   };
 
   async #renew(held: Held, kind: 'renew' | 'register'): Promise<void> {
-    const { lease, key, leaseMs, claim } = held;
+    const { lease } = held;
+    const { id, leaseMs, claim } = held.asked;
     const sentAt = performance.now();
     held.isBusy = true;
     try {
@@ -119,12 +105,12 @@ export class Renewals implements Service {
       const holding = `${account}\t${target.pool}\t${target.model}`;
       const answer = await this.#options.submit(
         kind === 'renew'
-          ? { kind, id: key, fence, leaseMs }
-          : { kind, id: key, fence, leaseMs, claim, holding },
+          ? { kind, id, fence, leaseMs }
+          : { kind, id, fence, leaseMs, claim, holding },
       );
-      if (this.#held.get(key) !== held) return;
+      if (lease.place < 0) return;
       if (answer.tag === CODES.TAG.renewed) {
-        held.trustedUntil = sentAt + leaseMs * TRUST;
+        held.sentAt = sentAt;
         held.dueAt = sentAt + leaseMs / 3;
         lease.expiresAtMs = answer.at;
       } else {
@@ -138,7 +124,7 @@ export class Renewals implements Service {
   }
 
   #lose(held: Held, message: string): void {
-    if (!this.#held.delete(held.key)) return;
+    if (!this.#held.remove(held.lease)) return;
     const { requestId, account } = held.lease;
     this.#options.events.emit('lost', { requestId, account });
     held.lease.markLost(new AppError('lease_lost', message));

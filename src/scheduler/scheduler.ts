@@ -2,30 +2,26 @@
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
-import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
-import { DEFAULT_TENANT } from '../core/domain.ts';
+import type { CancelResult, ReleaseResult } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
-import { CODES, namesByCode } from '../redis/codes.ts';
+import { CODES } from '../redis/codes.ts';
 import { cellKeys } from '../redis/keys.ts';
 import { loadScripts } from '../redis/scripts.ts';
-import { readGrant } from './answers.ts';
+import { Acquiring } from './acquiring.ts';
+import type { Caller, Desk } from './acquiring.ts';
 import { Batcher } from './batcher.ts';
 import { CellLink } from './cell-link.ts';
-import { Lease } from './lease.ts';
-import type { LeaseKeeper } from './lease.ts';
+import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
+import { Asking } from './asking.ts';
+import { NoticeChannel } from './notices.ts';
+import type { Lease, LeaseKeeper } from './lease.ts';
 import type { SchedulerAccount } from './plan.ts';
-import {
-  DENIAL_MESSAGES,
-  DENIAL_RETRY_MS,
-  checkedDemand,
-  denialCode,
-  gaveUp,
-  keyOf,
-  mistakeOf,
-} from './refusals.ts';
+import { DENIAL_MESSAGES, denialError, gaveUp, keyOf } from './refusals.ts';
+import { shuttingDown } from './refusals.ts';
 import { CellRegistry } from './registry.ts';
+import { Releasing, releaseOf } from './releasing.ts';
 import { Renewals } from './renewals.ts';
 import type {
   AcquireRequest,
@@ -36,12 +32,13 @@ import type {
   SchedulerOptions,
 } from './types.ts';
 import { Unconfirmed } from './unconfirmed.ts';
+import { Terms } from './terms.ts';
 import { Upkeep } from './upkeep.ts';
-import { claimOf } from './wire.ts';
-import type { Answer, Operation } from './wire.ts';
+import { Waiting } from './waiting.ts';
+import type { Answer } from './replies.ts';
+import type { Operation } from './wire.ts';
 
 const TAG = CODES.TAG;
-const REASONS = namesByCode(CODES.REASON);
 
 export class Scheduler implements Service, LeaseKeeper {
   readonly id = nanoid(10);
@@ -52,6 +49,11 @@ export class Scheduler implements Service, LeaseKeeper {
   readonly #renewals: Renewals;
   readonly #unconfirmed: Unconfirmed;
   readonly #upkeep: Upkeep;
+  readonly #waiting: Waiting;
+  readonly #terms: Terms;
+  readonly #channel: NoticeChannel;
+  readonly #asking: Asking;
+  readonly #desk: Desk;
   #isStopping = false;
 
   constructor(options: SchedulerOptions) {
@@ -71,16 +73,57 @@ export class Scheduler implements Service, LeaseKeeper {
       events,
       // Half a renewal interval, but never less than what idle daemons leave between their ticks.
       gapMs: Math.max(leaseMs / 6, 1.5 * options.reapIntervalMs),
+      onReport: (report, sentAt) => this.#waiting.heed(report, sentAt),
     });
     const submit = (op: Operation): Promise<Answer> => this.#batcher.submit(op);
-    this.#renewals = new Renewals({ submit, events, leaseMs });
+    this.#renewals = new Renewals({ submit, events, leaseMs, freshMark: `/${this.id}` });
     this.#unconfirmed = new Unconfirmed(submit);
+    this.#asking = new Asking({ daemon: this.id, leaseMs, maxLeaseMs: options.maxLeaseMs });
+    this.#terms = new Terms(redis, scripts, keys);
+    const { checkIntervalMs } = options;
+    this.#waiting = new Waiting({
+      submit,
+      tick: () => this.#batcher.tick(),
+      events,
+      checkIntervalMs,
+    });
+    this.#channel = new NoticeChannel({
+      redis,
+      channel: keys.channel(this.id),
+      onNotices: this.#waiting.heard,
+      onOpen: this.#waiting.askAll,
+    });
+    this.#desk = {
+      link: this.#link,
+      events,
+      renewals: this.#renewals,
+      unconfirmed: this.#unconfirmed,
+      keeper: this,
+      waiting: this.#waiting,
+      isStopping: () => this.#isStopping,
+    };
     this.#upkeep = new Upkeep({ ...options, scripts, events, reap: () => this.reap() });
   }
 
-  /** Registers the accounts; may be called again on a live system with changed ones. */
-  async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
-    await this.#link.configure(accounts);
+  /**
+   * Registers accounts, tenants and budgets; may be called again on a live system with changed
+   * ones. Waiters whom the change lets in are served at once.
+   */
+  async configure(
+    accounts: readonly SchedulerAccount[],
+    admission?: AdmissionPolicy,
+  ): Promise<void> {
+    await this.#link.configure(accounts, admission);
+    await this.#batcher.tick().catch(() => undefined);
+  }
+
+  /** Registers a tenant beside those of the configuration, or changes its terms. */
+  async putTenant(tenant: SchedulerTenant): Promise<void> {
+    await this.#terms.put(tenant);
+  }
+
+  async removeTenant(name: string): Promise<void> {
+    await this.#terms.remove(name);
   }
 
   /** Works with the accounts that the cell has already; throws where it has none. */
@@ -93,6 +136,8 @@ export class Scheduler implements Service, LeaseKeeper {
     await this.#recovered();
     await this.#renewals.start();
     await this.#unconfirmed.start();
+    await this.#waiting.start();
+    await this.#channel.start();
     await this.#upkeep.start();
   }
 
@@ -101,6 +146,8 @@ export class Scheduler implements Service, LeaseKeeper {
     if (this.#isStopping) return;
     this.#isStopping = true;
     await this.#upkeep.stop();
+    await this.#channel.stop();
+    await this.#waiting.stop();
     await Promise.allSettled(
       this.#renewals.leases().map((lease) => lease.release({ outcome: 'ignored' })),
     );
@@ -113,47 +160,32 @@ export class Scheduler implements Service, LeaseKeeper {
    * Selects an account and takes a slot, or throws an AppError that names the reason.
    * Idempotent by `requestId`: the same holder gets the same lease again, marked `replayed`.
    */
-  async acquire(request: AcquireRequest): Promise<Lease> {
-    const result = await this.tryAcquire(request);
-    if (result.kind === 'granted') return result.lease;
-    const { reason, retryAfterMs } = result;
-    throw new AppError(denialCode(reason), DENIAL_MESSAGES[reason], { retryAfterMs });
+  acquire(request: AcquireRequest): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      this.#ask(request, {
+        granted: resolve,
+        denied: (denial) => reject(denialError(denial)),
+        failed: reject,
+      });
+    });
   }
 
   /** Like acquire, with a refusal as a value. Throws for the caller's mistakes and a lost store. */
-  async tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
-    this.#refuseWhenStopping();
-    const { targets, tenant = DEFAULT_TENANT, holder = this.id, signal } = request;
-    const { leaseMs = this.#options.leaseMs, renewal = 'automatic' } = request;
-    if (isAborted(signal)) throw gaveUp();
-    const requestId = request.requestId ?? nanoid();
-    const key = keyOf({ tenant, requestId });
-    const demand = checkedDemand(targets);
-    const claim = claimOf(holder, demand, this.#checkedLife(leaseMs));
-    const sentAt = performance.now();
-    const isFresh = request.requestId === undefined;
-    let answer: Answer;
-    try {
-      const op = { kind: 'acquire', id: key, demand, leaseMs, claim, isFresh } as const;
-      answer = await this.#batcher.submit(op);
-    } catch (error) {
-      // Perhaps granted all the same: nobody else knows an id that was made here.
-      if (isFresh) this.#unconfirmed.add({ kind: 'cancel', id: key }, leaseMs);
-      throw error;
-    }
-    if (answer.tag === TAG.denied) return this.#denied(answer, targets);
-    const known = this.#renewals.get(key);
-    const lease = this.#leaseOf(answer, { requestId, tenant, targets, leaseMs });
-    if (known?.fence === lease.fence) return { kind: 'granted', lease: known };
-    if (renewal === 'automatic') this.#renewals.add({ lease, key, leaseMs, claim, sentAt });
-    const { account, target, replayed } = lease;
-    this.events.emit('granted', { account, target, replayed });
-    if (isAborted(signal) || this.#isStopping) {
-      lease.release({ outcome: 'ignored' }).catch(() => undefined);
-      this.#refuseWhenStopping();
-      throw gaveUp();
-    }
-    return { kind: 'granted', lease };
+  tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    return new Promise((resolve, reject) => {
+      this.#ask(request, {
+        granted: (lease) => resolve({ kind: 'granted', lease }),
+        denied: resolve,
+        failed: reject,
+      });
+    });
+  }
+
+  #ask(request: AcquireRequest, caller: Caller): void {
+    if (this.#isStopping) throw shuttingDown();
+    if (request.signal?.aborted === true) throw gaveUp();
+    const op = this.#asking.asked(request);
+    this.#batcher.send(new Acquiring(op, performance.now(), this.#desk, caller));
   }
 
   /** Runs `work` with a slot that comes back however the work ends. */
@@ -175,7 +207,7 @@ export class Scheduler implements Service, LeaseKeeper {
       kind: 'renew',
       id: keyOf(ref),
       fence: ref.fence,
-      leaseMs: this.#checkedLife(leaseMs),
+      leaseMs: this.#asking.checkedLife(leaseMs),
     });
     if (answer.tag !== TAG.renewed) return { kind: 'lost' };
     return { kind: 'renewed', expiresAtMs: answer.at };
@@ -183,9 +215,8 @@ export class Scheduler implements Service, LeaseKeeper {
 
   /** Gives back a lease by its name. Idempotent; never frees someone else's slot. */
   async release(ref: LeaseRef, report: ReleaseReport = {}): Promise<ReleaseResult> {
-    const { outcome = 'success' } = report;
-    const op = { kind: 'release', id: keyOf(ref), fence: ref.fence, outcome } as const;
-    this.#renewals.remove(op.id);
+    const op = releaseOf({ id: keyOf(ref), fence: ref.fence }, report);
+    this.#renewNoMore(op.id);
     const answer = await this.#batcher.submit(op);
     return answer.tag === TAG.released ? 'released' : 'already';
   }
@@ -193,7 +224,7 @@ export class Scheduler implements Service, LeaseKeeper {
   /** Ends a request whatever its state; one that has not arrived yet is refused when it does. */
   async cancel(ref: Omit<LeaseRef, 'fence'>): Promise<CancelResult> {
     const id = keyOf(ref);
-    this.#renewals.remove(id);
+    this.#renewNoMore(id);
     const { tag } = await this.#batcher.submit({ kind: 'cancel', id });
     if (tag === TAG.cancelled) return 'cancelled';
     return tag === TAG.was_granted ? 'was_granted' : 'already';
@@ -229,68 +260,27 @@ export class Scheduler implements Service, LeaseKeeper {
     }
   }
 
+  /** Acquires of this instance that wait. */
+  waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Leases that this instance renews. */
   held(): number {
     return this.#renewals.size;
   }
 
   /** For Lease alone. */
-  async giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult> {
-    const { outcome = 'success' } = report;
-    const { account, target, fence, requestId } = lease;
-    const op = { kind: 'release', id: keyOf(lease), fence, outcome } as const;
-    this.#renewals.remove(op.id);
-    try {
-      const { tag } = await this.#batcher.submit(op);
-      const heldMs = performance.now() - lease.heldSince;
-      this.events.emit('released', { account, target, outcome, heldMs });
-      return tag === TAG.released ? 'released' : 'already';
-    } catch (error) {
-      this.#unconfirmed.add(op, lease.leaseMs);
-      this.events.emit('releaseFailed', { requestId, account, error: error as Error });
-      throw error;
-    }
-  }
-
-  #denied(answer: Answer, targets: readonly Target[]): AcquireResult {
-    const reason = REASONS[answer.detail] ?? 'pool_full';
-    const target = targets[0];
-    if (target !== undefined) this.events.emit('denied', { reason, target });
-    return { kind: 'denied', reason, retryAfterMs: answer.at || DENIAL_RETRY_MS };
-  }
-
-  #leaseOf(
-    answer: Answer,
-    request: {
-      readonly requestId: string;
-      readonly tenant: string;
-      readonly targets: readonly Target[];
-      readonly leaseMs: number;
-    },
-  ): Lease {
-    if (answer.tag !== TAG.granted && answer.tag !== TAG.replayed) throw mistakeOf(answer);
-    const { requestId, tenant, targets, leaseMs } = request;
-    const grant = readGrant(answer, targets, this.#link);
-    if (grant !== undefined) return new Lease(grant, { requestId, tenant, leaseMs, keeper: this });
-    const op = { kind: 'release', id: `${tenant}/${requestId}`, fence: answer.fence } as const;
-    this.#unconfirmed.add({ ...op, outcome: 'ignored' }, leaseMs);
-    throw new AppError('internal', 'The store granted an account that this daemon does not know.');
-  }
-
-  #refuseWhenStopping(): void {
-    if (!this.#isStopping) return;
-    throw new AppError('shutting_down', 'The daemon is shutting down.', { retryAfterMs: 1000 });
-  }
-
-  #checkedLife(leaseMs: number): number {
-    const { maxLeaseMs } = this.#options;
-    if (Number.isInteger(leaseMs) && leaseMs >= 1 && leaseMs <= maxLeaseMs) return leaseMs;
-    throw new AppError('invalid_params', `leaseMs must be an integer from 1 to ${maxLeaseMs}.`, {
-      param: 'leaseMs',
+  giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult> {
+    this.#renewals.remove(lease);
+    const { events, unconfirmed } = this.#desk;
+    return new Promise((resolve, reject) => {
+      this.#batcher.send(new Releasing(lease, report, { events, unconfirmed, resolve, reject }));
     });
   }
-}
 
-function isAborted(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true;
+  #renewNoMore(id: string): void {
+    const lease = this.#renewals.get(id);
+    if (lease !== undefined) this.#renewals.remove(lease);
+  }
 }

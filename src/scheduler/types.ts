@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { DenialReason, Outcome, Target } from '../core/domain.ts';
 import type { KeyStyle } from '../redis/keys.ts';
 import type { Lease } from './lease.ts';
+import type { RateLimits } from './limits.ts';
 
 export interface SchedulerOptions {
   readonly redis: Redis;
@@ -17,6 +18,10 @@ export interface SchedulerOptions {
   readonly maxCallsInFlight: number;
   readonly maxPendingOperations: number;
   readonly auditIntervalMs: number;
+  /** Waiters of the cell, at most; beyond it acquires are denied `queue_full`. */
+  readonly maxWaiting: number;
+  /** Interval in ms in which a waiter asks again, should a notice have been lost. */
+  readonly checkIntervalMs: number;
   /** Time in ms after which the store counts as unavailable. */
   readonly timeoutMs: number;
   /**
@@ -44,13 +49,27 @@ export interface AcquireRequest {
    * `by-holder`: the holder renews it by `Scheduler.renew`; nothing is remembered here.
    */
   readonly renewal?: 'automatic' | 'by-holder';
+  /** How long in ms it may be queued where nothing is free; 0 (default): denied at once. */
+  readonly waitMs?: number;
+  /** 0 (most urgent) to 9 among the waiters of its tenant; 5 by default. Waiting lowers it. */
+  readonly priority?: number;
+  /** Estimated input and output, charged to rates of tokens. */
+  readonly tokens?: number;
+  /** Estimated cost in micro-units, held under the budgets until the release. */
+  readonly reserveMicro?: number;
   /** Gives the attempt up; a slot that was granted meanwhile is given back. */
   readonly signal?: AbortSignal;
 }
 
-export type AcquireResult =
-  | { readonly kind: 'granted'; readonly lease: Lease }
-  | { readonly kind: 'denied'; readonly reason: DenialReason; readonly retryAfterMs: number };
+export interface Denial {
+  readonly kind: 'denied';
+  readonly reason: DenialReason;
+  /** Undefined where trying again is of no use. */
+  readonly retryAfterMs: number | undefined;
+  readonly limits?: RateLimits | undefined;
+}
+
+export type AcquireResult = { readonly kind: 'granted'; readonly lease: Lease } | Denial;
 
 /** Names one held lease from outside the process that acquired it. */
 export interface LeaseRef {
@@ -65,4 +84,12 @@ export type RenewResult =
 export interface ReleaseReport {
   /** `success` by default. */
   readonly outcome?: Outcome;
+  /** After which the upstream wants to be asked again. */
+  readonly retryAfterMs?: number;
+  /** Actual cost in micro-units; without it the reservation is settled at its sum. */
+  readonly costMicro?: number;
+  /** Actual input and output; without them the estimate stays charged. */
+  readonly tokens?: number;
+  /** Where the cost is booked. */
+  readonly spend?: { readonly route: string; readonly model: string; readonly run?: string };
 }

@@ -34,6 +34,13 @@ export class Unconfirmed implements Service {
     this.#open.set(op.id, { op, until: performance.now() + forMs });
   }
 
+  /** Asks at once, and goes on asking until it is confirmed. */
+  askNow(op: Operation, forMs: number): void {
+    this.add(op, forMs);
+    const entry = this.#open.get(op.id);
+    if (entry !== undefined) void this.#ask(op.id, entry);
+  }
+
   async #askAll(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;

@@ -1,9 +1,11 @@
-// The bytes between a daemon and lua/tick.lua: operations out, answers back.
+// The bytes that a daemon sends to lua/tick.lua: what it says of itself, and its operations.
 import type { Outcome, Target } from '../core/domain.ts';
 import { CODES } from '../redis/codes.ts';
 
 const SIZE = CODES.OPERATION.size;
-const ANSWER_SIZE = 24;
+
+/** In the middle of 0 (most urgent) to 9. */
+export const DEFAULT_PRIORITY = 5;
 
 /** Operations that one call of the heart takes. */
 export const MAX_BATCH = 64;
@@ -13,60 +15,76 @@ interface Base {
   readonly id: string;
 }
 
-/** What a daemon asks of the heart. Durations in ms; a claim is claimOf() of who asks for what. */
-export type Operation = Base &
-  (
-    | {
-        readonly kind: 'acquire';
-        /** Ordered targets as demandOf() writes them. */
-        readonly demand: string;
-        readonly leaseMs: number;
-        readonly claim: number;
-        /** The id was made just now, by this daemon: nobody else can know it. */
-        readonly isFresh: boolean;
-        readonly tokens?: number;
-        readonly reserveMicro?: number;
-      }
-    | { readonly kind: 'renew'; readonly fence: number; readonly leaseMs: number }
-    | {
-        readonly kind: 'register';
-        readonly fence: number;
-        readonly leaseMs: number;
-        readonly claim: number;
-        /** "account TAB pool TAB model". */
-        readonly holding: string;
-      }
-    | {
-        readonly kind: 'release';
-        readonly fence: number;
-        readonly outcome: Outcome;
-        readonly retryAfterMs?: number;
-      }
-    | { readonly kind: 'cancel' | 'check' | 'reap' }
-  );
-
-/** What the heart answers to one operation; which fields mean something depends on the tag. */
-export interface Answer {
-  readonly tag: number;
-  /** Target's number, reason or mistake. */
-  readonly detail: number;
-  readonly model: number;
-  readonly account: number;
-  readonly fence: number;
-  /** Expiry as cell time, or a delay, in ms. */
-  readonly at: number;
+export interface AcquireOperation extends Base {
+  readonly kind: 'acquire';
+  /** Ordered targets as demandOf() writes them. */
+  readonly demand: string;
+  readonly leaseMs: number;
+  readonly claim: number;
+  /** The id was made just now, by this daemon: nobody else can know it. */
+  readonly isFresh: boolean;
+  /** Estimate, charged to rates of tokens. */
+  readonly tokens?: number;
+  readonly reserveMicro?: number;
+  /** How long it may be queued; without it, it is granted or denied at once. */
+  readonly waitMs?: number;
+  /** 0 (most urgent) to 9; orders the waiters of one tenant. */
+  readonly priority?: number;
+  /** Cell time of its first arrival, as the answer `queued` told it. */
+  readonly arrivedAt?: number;
 }
+
+export interface ReleaseOperation extends Base {
+  readonly kind: 'release';
+  readonly fence: number;
+  readonly outcome: Outcome;
+  readonly retryAfterMs?: number | undefined;
+  /** What the use has cost in the end; without it the reservation is settled at its sum. */
+  readonly costMicro?: number | undefined;
+  /** Input and output in the end; without it the estimate stays charged. */
+  readonly tokens?: number | undefined;
+  /** Where the cost is booked: "route TAB model TAB run". */
+  readonly spend?: string | undefined;
+}
+
+interface RenewOperation extends Base {
+  readonly kind: 'renew';
+  readonly fence: number;
+  readonly leaseMs: number;
+}
+
+interface RegisterOperation extends Base {
+  readonly kind: 'register';
+  readonly fence: number;
+  readonly leaseMs: number;
+  readonly claim: number;
+  /** "account TAB pool TAB model". */
+  readonly holding: string;
+}
+
+interface BareOperation extends Base {
+  readonly kind: 'cancel' | 'check' | 'reap';
+}
+
+/** What a daemon asks of the heart. Durations in ms; a claim is claimOf() of who asks for what. */
+export type Operation =
+  AcquireOperation | ReleaseOperation | RenewOperation | RegisterOperation | BareOperation;
 
 /** A batch in the order of the heart's arguments, without its head. */
 export interface EncodedBatch {
   readonly demands: string;
   readonly holdings: string;
+  readonly spends: string;
   readonly operations: Buffer;
   readonly ids: readonly string[];
 }
 
 export function demandOf(targets: readonly Target[]): string {
-  return targets.map(({ pool, model }) => `${pool}\t${model}`).join('\t');
+  let text = '';
+  for (const { pool, model } of targets) {
+    text += text === '' ? `${pool}\t${model}` : `\t${pool}\t${model}`;
+  }
+  return text;
 }
 
 /**
@@ -103,15 +121,25 @@ class Lines {
   }
 }
 
-function write(raw: Buffer, at: number, op: Operation, demands: Lines, holdings: Lines): void {
+interface BatchLines {
+  readonly demands: Lines;
+  readonly holdings: Lines;
+  readonly spends: Lines;
+}
+
+function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void {
   raw[at] = CODES.KIND[op.kind];
   switch (op.kind) {
     case 'acquire':
-      raw[at + 1] = op.isFresh ? CODES.ACQUIRE.fresh : 0;
-      raw.writeUInt16LE(demands.number(op.demand), at + 2);
+      raw[at + 1] =
+        (op.isFresh ? CODES.ACQUIRE.fresh : 0) +
+        CODES.ACQUIRE.priority * (op.priority ?? DEFAULT_PRIORITY);
+      raw.writeUInt16LE(lines.demands.number(op.demand), at + 2);
       raw.writeUInt32LE(op.leaseMs, at + 4);
+      if (op.arrivedAt !== undefined) raw.writeDoubleLE(op.arrivedAt, at + 8);
       raw.writeDoubleLE(op.claim, at + 16);
       raw.writeUInt32LE(op.tokens ?? 0, at + 24);
+      raw.writeUInt32LE(op.waitMs ?? 0, at + 28);
       raw.writeDoubleLE(op.reserveMicro ?? 0, at + 32);
       return;
     case 'renew':
@@ -119,7 +147,7 @@ function write(raw: Buffer, at: number, op: Operation, demands: Lines, holdings:
       raw.writeDoubleLE(op.fence, at + 8);
       return;
     case 'register':
-      raw.writeUInt16LE(holdings.number(op.holding), at + 2);
+      raw.writeUInt16LE(lines.holdings.number(op.holding), at + 2);
       raw.writeUInt32LE(op.leaseMs, at + 4);
       raw.writeDoubleLE(op.fence, at + 8);
       raw.writeDoubleLE(op.claim, at + 16);
@@ -128,34 +156,37 @@ function write(raw: Buffer, at: number, op: Operation, demands: Lines, holdings:
       raw[at + 1] = CODES.OUTCOME[op.outcome];
       raw.writeDoubleLE(op.fence, at + 8);
       raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
+      if (op.costMicro !== undefined || op.tokens !== undefined) writeUse(raw, at, op, lines);
       return;
     default:
   }
 }
 
+/** What the use has cost. */
+function writeUse(raw: Buffer, at: number, op: ReleaseOperation, { spends }: BatchLines): void {
+  const { cost, tokens } = CODES.RELEASE;
+  const told = (op.costMicro === undefined ? 0 : cost) + (op.tokens === undefined ? 0 : tokens);
+  raw[at + 1] = CODES.OUTCOME[op.outcome] + told;
+  raw.writeUInt16LE(op.spend === undefined ? 0 : spends.number(op.spend), at + 2);
+  raw.writeUInt32LE(op.tokens ?? 0, at + 24);
+  raw.writeDoubleLE(op.costMicro ?? 0, at + 32);
+}
+
 /** kind 1, flags or outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */
 export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
   const operations = Buffer.alloc(SIZE * batch.length);
-  const demands = new Lines();
-  const holdings = new Lines();
+  const lines = { demands: new Lines(), holdings: new Lines(), spends: new Lines() };
   const ids: string[] = [];
   for (const op of batch) {
-    write(operations, SIZE * ids.length, op, demands, holdings);
+    write(operations, SIZE * ids.length, op, lines);
     ids.push(op.id);
   }
-  return { demands: demands.text(), holdings: holdings.text(), operations, ids };
-}
-
-/** tag 1, detail 1, model 2, account 4, fence 8, time 8. */
-export function decodeAnswer(raw: Buffer, number: number): Answer {
-  const at = ANSWER_SIZE * number;
   return {
-    tag: raw.readUInt8(at),
-    detail: raw.readUInt8(at + 1),
-    model: raw.readUInt16LE(at + 2),
-    account: raw.readUInt32LE(at + 4),
-    fence: raw.readDoubleLE(at + 8),
-    at: raw.readDoubleLE(at + 16),
+    demands: lines.demands.text(),
+    holdings: lines.holdings.text(),
+    spends: lines.spends.text(),
+    operations,
+    ids,
   };
 }
 
@@ -173,10 +204,12 @@ export interface Head {
   readonly recoveryMs: number;
   readonly rememberMs: number;
   readonly rememberMax: number;
+  /** Waiters of the cell, at most. */
+  readonly maxWaiting: number;
 }
 
 export function encodeHead(head: Head): Buffer {
-  const raw = Buffer.alloc(73);
+  const raw = Buffer.alloc(81);
   raw.writeDoubleLE(head.generation, 0);
   raw.writeDoubleLE(head.incarnation, 8);
   raw.writeDoubleLE(head.sequence, 16);
@@ -187,40 +220,6 @@ export function encodeHead(head: Head): Buffer {
   raw.writeDoubleLE(head.recoveryMs, 49);
   raw.writeDoubleLE(head.rememberMs, 57);
   raw.writeDoubleLE(head.rememberMax, 65);
+  raw.writeDoubleLE(head.maxWaiting, 73);
   return raw;
-}
-
-/** What a tick tells beside its answers. */
-export interface TickReport {
-  readonly nowMs: number;
-  readonly incarnation: number;
-  readonly sequence: number;
-  /** More is due than one tick may do. */
-  readonly more: boolean;
-  readonly reaped: number;
-  readonly overage: number;
-  readonly setAside: number;
-  /** Time in ms for which nothing is granted: leases register again. */
-  readonly recoveringMs: number;
-  /** Time in ms for which nothing is reaped: holders had no chance to renew. */
-  readonly keepingMs: number;
-  readonly answers: Buffer;
-}
-
-export type TickReply =
-  | { readonly kind: 'ok'; readonly report: TickReport }
-  | { readonly kind: 'stale' }
-  | { readonly kind: 'unconfigured' }
-  /** A later batch of the same track was executed before this one. */
-  | { readonly kind: 'outdated' };
-
-export function decodeReply(reply: unknown): TickReply {
-  const [tag, ...rest] = reply as [Buffer, ...unknown[]];
-  const kind = tag.toString();
-  if (kind === 'stale' || kind === 'unconfigured' || kind === 'outdated') return { kind };
-  const answers = rest.pop() as Buffer;
-  const [nowMs = 0, incarnation = 0, sequence = 0, more, reaped = 0, ...last] = rest as number[];
-  const [overage = 0, setAside = 0, recoveringMs = 0, keepingMs = 0] = last;
-  const report = { nowMs, incarnation, sequence, more: more === 1, reaped, overage, setAside };
-  return { kind: 'ok', report: { ...report, recoveringMs, keepingMs, answers } };
 }

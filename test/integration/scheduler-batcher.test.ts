@@ -2,6 +2,7 @@
 // How operations travel: together, a few calls at a time, one of an id at a time, bounded.
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { FunctionCall } from '../../src/redis/call.ts';
 import { anAccount } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 import type { SchedulerWish } from '../support/schedulers.ts';
@@ -19,9 +20,9 @@ class Watch {
 
   /** The same client, with an eye on what passes through it. */
   on(redis: Redis): Redis {
-    const send = redis.callBuffer.bind(redis) as (...args: unknown[]) => Promise<unknown>;
-    const watched = async (command: string, words: readonly unknown[]): Promise<unknown> => {
-      const ids = idsOf(words);
+    const send = redis.sendCommand.bind(redis) as (command: unknown) => Promise<unknown>;
+    const watched = async (command: unknown): Promise<unknown> => {
+      const ids = idsOf(command);
       for (const other of this.#inFlight) {
         for (const id of ids) if (other.includes(id)) this.overlapping.add(id);
       }
@@ -30,19 +31,19 @@ class Watch {
       this.highestInFlight = Math.max(this.highestInFlight, busy);
       if (ids.length > 0) this.sizes.push(ids.length);
       try {
-        return await send(command, words);
+        return await send(command);
       } finally {
         this.#inFlight.delete(ids);
       }
     };
-    return Object.assign(redis, { callBuffer: watched });
+    return Object.assign(redis, { sendCommand: watched });
   }
 }
 
-/** Of the words of an FCALL: keys, list lengths and six arguments come before the ids. */
-function idsOf(words: readonly unknown[]): string[] {
-  if (!String(words[0]).endsWith('_tick')) return [];
-  return words.slice(2 + Number(words[1]) + 1 + 6).map(String);
+/** Of a call of the heart: six words come before the ids. */
+function idsOf(command: unknown): string[] {
+  if (!(command instanceof FunctionCall) || !command.entry.endsWith('_tick')) return [];
+  return command.words.slice(7).map(String);
 }
 
 async function aWatchedScheduler(wish: Partial<SchedulerWish> = {}) {
@@ -54,12 +55,21 @@ async function aWatchedScheduler(wish: Partial<SchedulerWish> = {}) {
 }
 
 describe('operations', () => {
+  it('that are few travel in one call', async () => {
+    const { scheduler, watch } = await aWatchedScheduler();
+
+    await Promise.all(Array.from({ length: 31 }, () => scheduler.acquire({ targets: TARGETS })));
+
+    expect(watch.sizes).toEqual([31]);
+  });
+
   it('of one turn of the event loop travel together, 64 at most', async () => {
     const { scheduler, watch } = await aWatchedScheduler();
 
-    await Promise.all(Array.from({ length: 150 }, () => scheduler.acquire({ targets: TARGETS })));
+    await Promise.all(Array.from({ length: 182 }, () => scheduler.acquire({ targets: TARGETS })));
 
-    expect(watch.sizes).toEqual([64, 64, 22]);
+    // A store that would be idle meanwhile begins with the first 32.
+    expect(watch.sizes).toEqual([32, 64, 64, 22]);
   });
 
   it.each([1, 3])('travel in no more than %i calls at once', async (maxCallsInFlight) => {
@@ -109,10 +119,14 @@ describe('operations', () => {
   });
 
   it('beyond what may wait are refused at once, and the others served', async () => {
-    const { scheduler, count } = await aWatchedScheduler({ maxPendingOperations: 100 });
+    const { scheduler, count } = await aWatchedScheduler({
+      maxPendingOperations: 100,
+      maxCallsInFlight: 1,
+    });
 
+    // 32 are under way at once, 100 wait.
     const results = await Promise.allSettled(
-      Array.from({ length: 130 }, () => scheduler.acquire({ targets: TARGETS })),
+      Array.from({ length: 162 }, () => scheduler.acquire({ targets: TARGETS })),
     );
 
     const refused = results.filter((result) => result.status === 'rejected');
@@ -120,7 +134,7 @@ describe('operations', () => {
     expect(
       refused.every(({ reason }) => (reason as { code: string }).code === 'store_unavailable'),
     ).toBe(true);
-    expect(await count()).toBe(100);
+    expect(await count()).toBe(132);
   });
 
   it('of one caller’s mistake leave the others of their call alone', async () => {

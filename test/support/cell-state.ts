@@ -97,3 +97,20 @@ export async function dumpOf(heart: Heart): Promise<Record<string, unknown>> {
   }
   return dump;
 }
+
+/** Ids of parked acquires, sorted. */
+export async function waitersOf(heart: Heart): Promise<readonly string[]> {
+  return Object.keys(await hashOf(heart, heart.keys.waiters)).sort();
+}
+
+/** The accounts of the ledger by "scope TAB first ms of the period". */
+export async function ledgerOf(heart: Heart): Promise<Record<string, Record<string, number>>> {
+  const all = await heart.redis.hgetallBuffer(heart.keys.ledger);
+  const entries = Object.entries(all).filter(([field]) => field.includes('\t'));
+  return Object.fromEntries(
+    entries.map(([field, raw]) => {
+      const names = ['settled', 'reserved', 'overrun', 'presumed', 'requests'];
+      return [field, Object.fromEntries(names.map((name, i) => [name, raw.readDoubleLE(8 * i)]))];
+    }),
+  );
+}

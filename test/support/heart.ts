@@ -10,17 +10,14 @@ import { callScript } from '../../src/redis/script.ts';
 import type { Scripts } from '../../src/redis/scripts.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
+import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
 import { CellRegistry } from '../../src/scheduler/registry.ts';
 import type { CellView } from '../../src/scheduler/registry.ts';
-import {
-  claimOf,
-  decodeAnswer,
-  decodeReply,
-  demandOf,
-  encodeBatch,
-  encodeHead,
-} from '../../src/scheduler/wire.ts';
-import type { EncodedBatch, Head, Operation, TickReport } from '../../src/scheduler/wire.ts';
+import { decodeAnswer, decodeReply } from '../../src/scheduler/replies.ts';
+import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/wire.ts';
+import type { Answer, TickReport } from '../../src/scheduler/replies.ts';
+import type { EncodedBatch, Head, Operation } from '../../src/scheduler/wire.ts';
+import { decodeNotices } from '../../src/scheduler/notices.ts';
 import type { TestRedis } from './redis.ts';
 
 export const GPT4: Target = { pool: 'openai', model: 'gpt-4' };
@@ -47,14 +44,19 @@ export interface AcquireWish {
   readonly leaseMs?: number;
   readonly holder?: string;
   readonly isFresh?: boolean;
+  readonly tokens?: number;
+  readonly reserveMicro?: number;
+  readonly waitMs?: number;
+  readonly priority?: number;
+  readonly arrivedAt?: number;
 }
 
 /** An acquire for `gpt-4` of `openai`, for 100 ms. Ids are "tenant/id". */
 export function acquire(id: string, wish: AcquireWish = {}): Operation {
-  const { targets = [GPT4], leaseMs = 100, holder = 'holder', isFresh = false } = wish;
+  const { targets = [GPT4], leaseMs = 100, holder = 'holder', isFresh = false, ...more } = wish;
   const demand = demandOf(targets);
   const claim = claimOf(holder, demand, leaseMs);
-  return { kind: 'acquire', id, demand, leaseMs, claim, isFresh };
+  return { kind: 'acquire', id, demand, leaseMs, claim, isFresh, ...more };
 }
 
 export function renew(id: string, fence: number, leaseMs = 100): Operation {
@@ -97,6 +99,9 @@ export interface Told {
   readonly retryAfterMs?: number;
   readonly mistake?: keyof typeof CODES.MISTAKE;
   readonly slots?: number;
+  readonly position?: number;
+  readonly arrivedAt?: number;
+  readonly estimatedWaitMs?: number;
 }
 
 /** What a daemon says beside its operations; by default what a healthy one would. */
@@ -159,9 +164,12 @@ export class Heart {
     return this.#view;
   }
 
-  async configure(accounts: readonly SchedulerAccount[]): Promise<void> {
+  async configure(
+    accounts: readonly SchedulerAccount[],
+    admission?: AdmissionPolicy,
+  ): Promise<void> {
     const { incarnation, server } = this;
-    this.#view = await this.#registry.apply(accounts, { incarnation, server });
+    this.#view = await this.#registry.apply(accounts, { incarnation, server }, admission);
   }
 
   /** Uses the registry of another heart on the same cell. */
@@ -190,6 +198,19 @@ export class Heart {
   }
 
   /** One batch with a head of the test's own. */
+  /** Sends a batch and returns what the reply tells this daemon's waiters, by id. */
+  async news(...ops: readonly Operation[]): Promise<Readonly<Record<string, Told>>> {
+    const reply = await this.call(ops);
+    if (reply.kind !== 'ok') throw new Error(`the batch was not executed: ${reply.kind}`);
+    return this.told(reply.report.notices);
+  }
+
+  /** Notices in words, by id. */
+  told(raw: Buffer): Readonly<Record<string, Told>> {
+    const notices = decodeNotices(raw);
+    return Object.fromEntries(notices.map(({ id, answer }) => [id, this.#inWords(answer)]));
+  }
+
   async call(ops: readonly Operation[], wish: HeadWish = {}): Promise<Reply> {
     return await this.callRaw(encodeBatch(ops), wish);
   }
@@ -209,10 +230,11 @@ export class Heart {
       recoveryMs: 0,
       rememberMs: 1000,
       rememberMax: 1000,
+      maxWaiting: 1000,
       ...head,
     });
-    const { demands, holdings, operations, ids } = batch;
-    const args = [raw, daemon, server, demands, holdings, operations, ...ids];
+    const { demands, holdings, spends, operations, ids } = batch;
+    const args = [raw, daemon, server, demands, holdings, spends, operations, ...ids];
     const { tick } = this.scripts;
     const reply = decodeReply(await callScript(this.redis, tick, entry, this.view.bound, args));
     if (reply.kind !== 'ok') return reply;
@@ -223,7 +245,10 @@ export class Heart {
   }
 
   #tell(answers: Buffer, number: number): Told {
-    const { tag, detail, model, account, fence, at } = decodeAnswer(answers, number);
+    return this.#inWords(decodeAnswer(answers, number));
+  }
+
+  #inWords({ tag, detail, model, account, fence, at }: Answer): Told {
     const name = TAGS[tag]!;
     switch (name) {
       case 'granted':
@@ -233,6 +258,8 @@ export class Heart {
         const where = { account: found?.name ?? '', target: this.#target(model) };
         return { tag: name, ...where, targetIndex: detail, fence, expiresAt: at };
       }
+      case 'queued':
+        return { tag: name, position: account, arrivedAt: fence, estimatedWaitMs: at };
       case 'denied':
         return { tag: name, reason: REASONS[detail]!, retryAfterMs: at };
       case 'renewed':
@@ -259,9 +286,9 @@ export class Heart {
 export async function aHeart(
   store: TestRedis,
   accounts: readonly SchedulerAccount[],
-  options: Partial<HeartOptions> = {},
+  options: Partial<HeartOptions> & { readonly admission?: AdmissionPolicy } = {},
 ): Promise<Heart> {
   const heart = new Heart(store.redis, { cell: store.cell(), ...options });
-  await heart.configure(accounts);
+  await heart.configure(accounts, options.admission);
   return heart;
 }

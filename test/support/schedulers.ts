@@ -30,6 +30,8 @@ export function schedulerOptions(wish: SchedulerWish): SchedulerOptions {
     maxCallsInFlight: 4,
     maxPendingOperations: 20_000,
     auditIntervalMs: 3_600_000,
+    maxWaiting: 10_000,
+    checkIntervalMs: 1000,
     timeoutMs: 5000,
     ...wish,
   };

@@ -1,14 +1,9 @@
 // The bytes between a daemon and the heart.
 import { describe, expect, it } from 'vitest';
+import { FunctionCall, framed } from '../../src/redis/call.ts';
 import { CODES } from '../../src/redis/codes.ts';
-import {
-  claimOf,
-  decodeAnswer,
-  decodeReply,
-  demandOf,
-  encodeBatch,
-  encodeHead,
-} from '../../src/scheduler/wire.ts';
+import { Answers, decodeAnswer, decodeReply } from '../../src/scheduler/replies.ts';
+import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/wire.ts';
 import type { Operation } from '../../src/scheduler/wire.ts';
 
 const GPT4 = { pool: 'openai', model: 'gpt-4' };
@@ -34,7 +29,7 @@ describe('a batch', () => {
     expect(operations.length).toBe(80);
     expect(ids).toEqual(['t/1', 't/2']);
     expect(operations[0]).toBe(CODES.KIND.acquire);
-    expect(operations[1]).toBe(CODES.ACQUIRE.fresh);
+    expect(operations[1]).toBe(CODES.ACQUIRE.fresh + 5 * CODES.ACQUIRE.priority);
     expect(operations.readUInt16LE(2)).toBe(1);
     expect(operations.readUInt32LE(4)).toBe(30_000);
     expect(operations.readDoubleLE(16)).toBe(77);
@@ -81,6 +76,7 @@ describe('a batch', () => {
     expect(encodeBatch([])).toEqual({
       demands: '',
       holdings: '',
+      spends: '',
       operations: Buffer.alloc(0),
       ids: [],
     });
@@ -124,6 +120,7 @@ describe('a head', () => {
       recoveryMs: 7,
       rememberMs: 8,
       rememberMax: 9,
+      maxWaiting: 10,
     };
 
     const own = encodeHead({ ...head, clockMs: undefined });
@@ -148,7 +145,12 @@ describe('a reply', () => {
     answers.writeDoubleLE(2 ** 50, 32);
     answers.writeDoubleLE(1e12, 40);
 
-    const reply = decodeReply([Buffer.from('ok'), 10, 20, 30, 1, 2, 3, 4, 5, 6, answers]);
+    const reply = decodeReply([
+      Buffer.from('ok'),
+      ...[10, 20, 30, 1, 2, 3, 4, 5, 6, 7],
+      ...[Buffer.from('limits'), Buffer.from('notices'), Buffer.from('warn\t*')],
+      answers,
+    ]);
 
     expect(reply).toEqual({
       kind: 'ok',
@@ -162,6 +164,10 @@ describe('a reply', () => {
         setAside: 4,
         recoveringMs: 5,
         keepingMs: 6,
+        wakeInMs: 7,
+        limits: Buffer.from('limits'),
+        notices: Buffer.from('notices'),
+        alarms: 'warn\t*',
         answers,
       },
     });
@@ -175,7 +181,40 @@ describe('a reply', () => {
     });
   });
 
+  it('is read answer by answer, as each one by its number', () => {
+    const raw = Buffer.from(Array.from({ length: 100 }, (_, i) => (i * 37) % 251));
+    const bytes = raw.subarray(4, 76);
+
+    const answers = new Answers({ answers: bytes, limits: Buffer.alloc(0) });
+    const read = [0, 1, 2].map(() => {
+      const { tag, detail, model, account, fence, at } = answers;
+      answers.next();
+      return { tag, detail, model, account, fence, at };
+    });
+
+    expect(read).toEqual([0, 1, 2].map((number) => decodeAnswer(bytes, number)));
+  });
+
   it.each(['stale', 'unconfigured', 'outdated'])('of a batch that was not run: %s', (kind) => {
     expect(decodeReply([Buffer.from(kind), 7])).toEqual({ kind });
+  });
+});
+
+describe('a call', () => {
+  it('is sent as Redis reads it: the number of its words, and each with its length in bytes', () => {
+    const keys = ['1', 'key', Buffer.from([0, 255])];
+    const shared = { words: keys.length, framed: framed(keys) };
+
+    const call = new FunctionCall('tick', shared, [
+      'é',
+      '',
+      Buffer.from([13, 10]),
+      Buffer.alloc(0),
+    ]);
+
+    expect(call.toWritable().toString('latin1')).toBe(
+      '*9\r\n$5\r\nfcall\r\n$4\r\ntick\r\n$1\r\n1\r\n$3\r\nkey\r\n$2\r\n\u0000\u00ff\r\n' +
+        '$2\r\n\u00c3\u00a9\r\n$0\r\n\r\n$2\r\n\r\n\r\n$0\r\n\r\n',
+    );
   });
 });

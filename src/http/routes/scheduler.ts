@@ -8,8 +8,8 @@ import type { Config } from '../../config/schema.ts';
 import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Lease } from '../../scheduler/lease.ts';
-import { DENIAL_MESSAGES } from '../../scheduler/refusals.ts';
-import type { AcquireResult } from '../../scheduler/types.ts';
+import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
+import type { Denial } from '../../scheduler/types.ts';
 import type { Scheduler } from '../../scheduler/scheduler.ts';
 import { requestSchemas, type RequestSchemas, type SlotBody } from './scheduler-schemas.ts';
 import { parse } from './validation.ts';
@@ -61,7 +61,7 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
     const signal = body.requestId === undefined ? abortedByClose(res) : undefined;
 
     const result = await deps.scheduler.tryAcquire(signal ? { ...request, signal } : request);
-    if (result.kind === 'denied') throw denialError(result);
+    if (result.kind === 'denied') throw refusalOf(result);
 
     if (signal !== undefined) giveBackOnAbort(result.lease, signal);
     res.status(result.lease.replayed ? 200 : 201).json(slotBody(result.lease, leaseMs));
@@ -130,14 +130,12 @@ function targetResolver(config: SchedulerRouterDeps['config']) {
   };
 }
 
-function denialError({ reason, retryAfterMs }: Denial): AppError {
+function refusalOf(denial: Denial): AppError {
   // A cancelled id stays refused: asking again with it is the caller's mistake, not a full pool.
-  return reason === 'cancelled'
+  return denial.reason === 'cancelled'
     ? new AppError('duplicate_request', `${DENIAL_MESSAGES.cancelled} Use a new id.`)
-    : new AppError(reason, DENIAL_MESSAGES[reason], { retryAfterMs });
+    : denialError(denial);
 }
-
-type Denial = Extract<AcquireResult, { kind: 'denied' }>;
 
 function slotBody(lease: Lease, leaseMs: number): SlotBody {
   const { requestId, account, target, fence, expiresAtMs, replayed } = lease;

@@ -2,8 +2,8 @@
 // says, the invariants hold, refusals have changed nothing.
 import { isDeepStrictEqual } from 'node:util';
 import type { CellKeys } from '../../../src/redis/keys.ts';
-import { decodeReply } from '../../../src/scheduler/wire.ts';
-import type { TickReport } from '../../../src/scheduler/wire.ts';
+import { decodeReply } from '../../../src/scheduler/replies.ts';
+import type { TickReport } from '../../../src/scheduler/replies.ts';
 import type { WordedAnswer } from '../model/answers.ts';
 import type { ModelCell } from '../model/cell.ts';
 import type { ExpectedReply } from '../model/tick.ts';

@@ -5,7 +5,8 @@ import type { Scripts } from '../../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../../src/scheduler/plan.ts';
 import type { CellView } from '../../../src/scheduler/registry.ts';
 import { encodeBatch, encodeHead } from '../../../src/scheduler/wire.ts';
-import type { Operation, TickReport } from '../../../src/scheduler/wire.ts';
+import type { TickReport } from '../../../src/scheduler/replies.ts';
+import type { Operation } from '../../../src/scheduler/wire.ts';
 import { wordAnswer } from '../model/answers.ts';
 import type { WordedAnswer } from '../model/answers.ts';
 import type { CellSettings, ModelTick } from '../model/tick.ts';
@@ -73,9 +74,9 @@ export async function callTick(
   const { batch, track, clockMs, incarnation, sequence, isOutOfMemory } = asked;
   const { generation } = view.registry;
   const seen = { generation, incarnation, sequence };
-  const head = encodeHead({ ...settings, ...seen, batch, track, clockMs });
-  const { demands, holdings, operations, ids } = encodeBatch(asked.ops);
-  const args = [head, asked.daemon, asked.server, demands, holdings, operations, ...ids];
+  const head = encodeHead({ ...settings, ...seen, batch, track, clockMs, maxWaiting: 1000 });
+  const { demands, holdings, spends, operations, ids } = encodeBatch(asked.ops);
+  const args = [head, asked.daemon, asked.server, demands, holdings, spends, operations, ...ids];
   const entry = isOutOfMemory ? 'tick_oom' : 'tick';
   return callScript(redis, scripts.tick, entry, view.bound, args);
 }

@@ -5,7 +5,7 @@ import { cellKeys } from '../../../src/redis/keys.ts';
 import { loadScripts } from '../../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../../src/scheduler/plan.ts';
 import { CellRegistry } from '../../../src/scheduler/registry.ts';
-import { decodeReply } from '../../../src/scheduler/wire.ts';
+import { decodeReply } from '../../../src/scheduler/replies.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 import type { Command, Scenario } from '../commands.ts';
 import { DAEMONS } from '../commands.ts';

@@ -1,7 +1,7 @@
 // Answers of the heart in words, so that a difference can be read.
 import type { Target } from '../../../src/core/domain.ts';
 import { CODES, namesByCode } from '../../../src/redis/codes.ts';
-import { decodeAnswer } from '../../../src/scheduler/wire.ts';
+import { decodeAnswer } from '../../../src/scheduler/replies.ts';
 
 export type TagName = keyof typeof CODES.TAG;
 

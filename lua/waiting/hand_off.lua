@@ -1,0 +1,123 @@
+-- A freed slot passes to a waiter inside the very script that freed it. The candidates are the
+-- heads of the demands that somebody waits for: first tenants below their reserved slots, then
+-- whoever is furthest behind the virtual time of its pool.
+-- A bounded number of waiters is looked at in one tick; `hand_off.more` tells that others may be.
+local lines -- demand number -> its targets by line (choice.lua)
+
+function hand_off.begin()
+  lines, hand_off.more = {}, false
+end
+
+local function targets_of(demand)
+  if lines[demand] == nil then
+    local line = redis.call('HGET', key_demands, '#' .. demand)
+    lines[demand] = line and choice.read_line(line) or false
+  end
+  return lines[demand]
+end
+
+--- The head of a demand's ready flows: rank, lag in tags, tenant; nil where nobody is ready.
+local function look(from)
+  local entry = redis.call('ZRANGEBYLEX', key_line, from, '(s', 'LIMIT', 0, 1)[1]
+  if not entry then
+    return nil
+  end
+  local demand = tonumber(string.sub(entry, 2, 5), 16)
+  local targets = targets_of(demand)
+  local tag = tonumber(string.sub(entry, 7, 22))
+  return { entry = entry, demand = demand, targets = targets, tenant = string.sub(entry, 23),
+    rank = string.byte(entry, 6), lag = targets and tag - flows.pool(targets.home).time or 0 }
+end
+
+local function all_heads()
+  local heads, head = {}, look('[r')
+  while head and #heads < HANDING.demands do
+    heads[#heads + 1] = head
+    head = look(string.format('[r%04x', head.demand + 1))
+  end
+  return heads
+end
+
+local function best_of(heads)
+  local best
+  for i = 1, #heads do
+    local head = heads[i]
+    if head and (not best or head.rank < heads[best].rank
+      or head.rank == heads[best].rank and head.lag < heads[best].lag) then
+      best = i
+    end
+  end
+  return best
+end
+
+--- The waiter gets a slot of the account.
+local function grant(waiter, op, account, number, targets, tenant)
+  local own = waiter.daemon == arg_daemon
+  local fence = cell.next_fence()
+  local lease, expires_at = leases.begin(op, waiter.id, operations.slot(waiter.id), account,
+    targets[number], fence, tenant, targets.home, waiter.daemon, own and STATE.leased or STATE.granted)
+  flows.handed_off(flows.of(targets.home, waiter.tenant))
+  if own then
+    waiters.remove(waiter)
+  else
+    waiters.hand(waiter)
+  end
+  notices.tell(waiter.daemon, waiter.id, operations.packed(TAG.granted, number - 1,
+    lease[LEASE.model], account[ACCOUNT.index], fence, expires_at), tenant_rates.limits(tenant))
+end
+
+--- Serves, refuses or sets aside the first waiter of the head's line.
+local function serve(head, account, number)
+  local id = waiters.head(head.tenant, head.demand)
+  local waiter, tenant = id and waiters.get(id), tenants.get(head.tenant)
+  if not waiter then
+    return flows.set_ready(flows.of(head.targets.home, head.tenant), false)
+  end
+  if not daemons.listens(waiter.daemon) then
+    return waiters.park(waiter)
+  end
+  local op = operations.borrow(waiter)
+  local reason, after_ms, waits = rules.admit(op, tenant)
+  if not reason then
+    grant(waiter, op, account, number, head.targets, tenant)
+  elseif reason == REASON.tenant_concurrency or reason == REASON.tenant_rate and after_ms > 0 then
+    waiters.block(tenant, after_ms)
+  else
+    waiters.refuse(waiter, reason, after_ms)
+  end
+  return waits
+end
+
+function hand_off.run()
+  if cell.waiting == 0 or cell.now < cell.recover_until or variant == 'tick_oom' then
+    return
+  end
+  local heads = all_heads()
+  for _ = 1, HANDING.most do
+    local at = best_of(heads)
+    if not at then
+      return
+    end
+    local head = heads[at]
+    local placed = head.targets
+      and flows.is_placed(flows.of(head.targets.home, head.tenant), head.demand, head.entry)
+    local account, number
+    if placed then
+      account, number = choice.pick(head.targets)
+    end
+    if placed and not account then
+      heads[at] = false
+    else
+      if placed then
+        serve(head, account, number)
+      elseif not head.targets then
+        redis.call('ZREM', key_line, head.entry)
+      end
+      heads[at] = look(string.format('[r%04x', head.demand)) or false
+      if heads[at] and heads[at].demand ~= head.demand then
+        heads[at] = false
+      end
+    end
+  end
+  hand_off.more = true
+end

@@ -1,0 +1,93 @@
+// Where days and months begin in a time zone. Pure: it takes the time and gives boundaries; the
+// store picks a period by its own clock.
+
+/** How often a budget starts afresh. */
+export const PERIODS = ['none', 'day', 'month'] as const;
+export type Period = (typeof PERIODS)[number];
+
+interface CalendarDay {
+  readonly year: number;
+  /** From 0, as Date has it. */
+  readonly month: number;
+  readonly day: number;
+}
+
+/** Whether the runtime knows the IANA time zone. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Reads the wall clock of one time zone. */
+class WallClock {
+  readonly #format: Intl.DateTimeFormat;
+
+  constructor(timeZone: string) {
+    this.#format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  }
+
+  /** The wall clock's reading at `ms`, as if it were UTC. */
+  read(ms: number): number {
+    const part = new Map<string, number>();
+    for (const { type, value } of this.#format.formatToParts(ms)) part.set(type, Number(value));
+    const get = (type: string): number => part.get(type) ?? 0;
+    return Date.UTC(
+      get('year'),
+      get('month') - 1,
+      get('day'),
+      get('hour'),
+      get('minute'),
+      get('second'),
+    );
+  }
+
+  dayOf(ms: number): CalendarDay {
+    const date = new Date(this.read(ms));
+    return { year: date.getUTCFullYear(), month: date.getUTCMonth(), day: date.getUTCDate() };
+  }
+
+  /** The first ms of a calendar day; where its midnight is skipped, the first that exists. */
+  startOf({ year, month, day }: CalendarDay): number {
+    const midnight = Date.UTC(year, month, day);
+    const offsetAt = (ms: number): number => this.read(ms) - Math.floor(ms / 1000) * 1000;
+    // Offsets before and after a change of the clocks: the earlier one that fits is the start.
+    const candidates = [offsetAt(midnight - 86_400_000), offsetAt(midnight + 86_400_000)]
+      .map((offset) => midnight - offset)
+      .sort((a, b) => a - b);
+    const fitting = candidates.find((ms) => this.read(ms) >= midnight);
+    return fitting ?? midnight - offsetAt(midnight);
+  }
+}
+
+/**
+ * The first ms of up to `count` periods in ascending order; the first of them contains `fromMs`.
+ * `none` has no boundaries: all time is one period.
+ */
+export function periodStarts(
+  period: Period,
+  options: { readonly timeZone: string; readonly fromMs: number; readonly count: number },
+): number[] {
+  if (period === 'none') return [];
+  const clock = new WallClock(options.timeZone);
+  const { year, month, day } = clock.dayOf(options.fromMs);
+  const starts = Array.from({ length: options.count }, (_, i) =>
+    clock.startOf(
+      period === 'day' ? { year, month, day: day + i } : { year, month: month + i, day: 1 },
+    ),
+  );
+  // Samoa had no 30 December 2011: that day begins where the next one does.
+  return starts.filter((ms, i) => i === 0 || ms > (starts[i - 1] ?? ms));
+}

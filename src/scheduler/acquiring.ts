@@ -1,0 +1,160 @@
+// One acquire from the question to its answer. It makes the lease of what was granted, and gives
+// back what nobody waits for any more; it chooses nothing (lua/tick.lua does).
+import type { Target } from '../core/domain.ts';
+import { AppError } from '../core/errors.ts';
+import type { SchedulerEmitter } from '../core/events.ts';
+import { CODES, namesByCode } from '../redis/codes.ts';
+import { readTarget } from './answers.ts';
+import type { Pending } from './batcher.ts';
+import type { CellLink } from './cell-link.ts';
+import { Lease } from './lease.ts';
+import type { LeaseKeeper } from './lease.ts';
+import { DENIAL_RETRY_MS, gaveUp, mistakeOf, shuttingDown } from './refusals.ts';
+import type { Renewals } from './renewals.ts';
+import type { Denial } from './types.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
+import type { Answer } from './replies.ts';
+import type { Waiting } from './waiting.ts';
+import type { AcquireOperation } from './wire.ts';
+
+const TAG = CODES.TAG;
+const REASONS = namesByCode(CODES.REASON);
+
+/** What is asked of the heart, and what its lease will need. */
+export interface AcquireAsked extends AcquireOperation {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly targets: readonly Target[];
+  readonly isRenewed: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Who waits for the answer; exactly one of these is called, once. */
+export interface Caller {
+  granted(lease: Lease): void;
+  denied(denial: Denial): void;
+  failed(error: AppError): void;
+}
+
+/** What all acquires of a scheduler share. */
+export interface Desk {
+  readonly link: CellLink;
+  readonly events: SchedulerEmitter;
+  readonly renewals: Renewals;
+  readonly unconfirmed: Unconfirmed;
+  readonly keeper: LeaseKeeper;
+  readonly waiting: Waiting;
+  isStopping(): boolean;
+}
+
+export class Acquiring implements Pending {
+  readonly op: AcquireAsked;
+  /** performance.now() when it was asked; for a waiter, when its grant was made at the latest. */
+  sentAt: number;
+  /** Nobody can ask for an id yet that was made just now. */
+  readonly blocksId: boolean;
+  readonly #desk: Desk;
+  readonly #caller: Caller;
+  /** performance.now() since when it is queued. */
+  #queuedSince: number | undefined;
+
+  constructor(op: AcquireAsked, sentAt: number, desk: Desk, caller: Caller) {
+    this.op = op;
+    this.sentAt = sentAt;
+    this.blocksId = !op.isFresh;
+    this.#desk = desk;
+    this.#caller = caller;
+  }
+
+  answered(answer: Answer, nowMs: number): void {
+    const { tag } = answer;
+    if (tag === TAG.granted || tag === TAG.replayed) this.#grant(answer, nowMs);
+    else if (tag === TAG.denied) this.#deny(answer);
+    else if (tag === TAG.queued) this.#queue(answer, nowMs);
+    else this.#caller.failed(mistakeOf(answer));
+  }
+
+  failed(error: AppError): void {
+    const { id, leaseMs, isFresh } = this.op;
+    // Perhaps granted all the same: nobody else knows an id that was made here.
+    if (isFresh) this.#desk.unconfirmed.add({ kind: 'cancel', id }, leaseMs);
+    this.#caller.failed(error);
+  }
+
+  /** Its caller left while it was queued, or nobody could be asked what became of it. */
+  gaveUp(error: AppError): void {
+    const { id, leaseMs, waitMs = 0 } = this.op;
+    this.#desk.unconfirmed.askNow({ kind: 'cancel', id }, leaseMs + waitMs);
+    this.#caller.failed(error);
+  }
+
+  #queue(answer: Answer, nowMs: number): void {
+    this.#queuedSince = nowMs;
+    this.#desk.waiting.add(this, answer);
+  }
+
+  #queuedMs(nowMs: number): number {
+    return this.#queuedSince === undefined ? 0 : nowMs - this.#queuedSince;
+  }
+
+  #grant(answer: Answer, nowMs: number): void {
+    const { events, renewals } = this.#desk;
+    const { id, isFresh, isRenewed, signal } = this.op;
+    const known = isFresh ? undefined : renewals.get(id);
+    if (known?.fence === answer.fence) {
+      this.#caller.granted(known);
+      return;
+    }
+    const lease = this.#leaseOf(answer, nowMs);
+    if (lease === undefined) return;
+    if (isRenewed) renewals.add(lease, this.op, this.sentAt);
+    events.emit('granted', lease);
+    const isStopping = this.#desk.isStopping();
+    if (isStopping || signal?.aborted === true) {
+      lease.release({ outcome: 'ignored' }).catch(() => undefined);
+      this.#caller.failed(isStopping ? shuttingDown() : gaveUp());
+      return;
+    }
+    this.#caller.granted(lease);
+  }
+
+  /** Undefined where this daemon's configuration is older than the cell's: then it goes back. */
+  #leaseOf(answer: Answer, heldSince: number): Lease | undefined {
+    const { id, isFresh, leaseMs, requestId, tenant, targets } = this.op;
+    const { link, keeper, unconfirmed } = this.#desk;
+    const { fence, at: expiresAtMs } = answer;
+    const targetIndex = readTarget(answer, targets, link);
+    const target = targets[targetIndex];
+    const account = link.accountName(answer.account);
+    if (account === undefined || target === undefined) {
+      unconfirmed.add({ kind: 'release', id, fence, outcome: 'ignored' }, leaseMs);
+      const message = 'The store granted an account that this daemon does not know.';
+      this.#caller.failed(new AppError('internal', message));
+      return undefined;
+    }
+    // A waiter that asks again may find its own grant.
+    const replayed = answer.tag === TAG.replayed && this.#queuedSince === undefined;
+    const grant = { account, target, targetIndex, fence, expiresAtMs, replayed };
+    const queuedMs = this.#queuedMs(heldSince);
+    const about = {
+      requestId,
+      tenant,
+      key: id,
+      isFresh,
+      leaseMs,
+      heldSince,
+      queuedMs,
+      limits: answer.limits,
+      keeper,
+    };
+    return new Lease(grant, about);
+  }
+
+  #deny(answer: Answer): void {
+    const reason = REASONS[answer.detail] ?? 'pool_full';
+    const target = this.op.targets[0];
+    if (target !== undefined) this.#desk.events.emit('denied', { reason, target });
+    const retryAfterMs = answer.at < 0 ? undefined : Math.ceil(answer.at) || DENIAL_RETRY_MS;
+    this.#caller.denied({ kind: 'denied', reason, retryAfterMs, limits: answer.limits });
+  }
+}

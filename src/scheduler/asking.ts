@@ -1,0 +1,88 @@
+// From what a caller asks for to what the heart is asked: checked, named, and with the caller's claim
+// on it. It sends nothing.
+import { DEFAULT_TENANT } from '../core/domain.ts';
+import { AppError } from '../core/errors.ts';
+import type { AcquireAsked } from './acquiring.ts';
+import { Demands } from './demands.ts';
+import { checkedTenant, keyOf } from './refusals.ts';
+import type { AcquireRequest } from './types.ts';
+import { DEFAULT_PRIORITY } from './wire.ts';
+
+const LOWEST_PRIORITY = 9;
+const MAX_WAIT_MS = 86_400_000;
+const MAX_TOKENS = 2 ** 32 - 1;
+
+export interface AskingOptions {
+  /** The scheduler's own id: holder of what names none, and the beginning of ids made here. */
+  readonly daemon: string;
+  readonly leaseMs: number;
+  readonly maxLeaseMs: number;
+}
+
+export class Asking {
+  readonly #options: AskingOptions;
+  readonly #demands = new Demands();
+  /** Ids made so far. */
+  #made = 0;
+
+  constructor(options: AskingOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `invalid_params` or `invalid_id`. */
+  asked(request: AcquireRequest): AcquireAsked {
+    const { daemon } = this.#options;
+    const { targets, tenant = DEFAULT_TENANT, holder = daemon, signal } = request;
+    const { leaseMs = this.#options.leaseMs, renewal = 'automatic' } = request;
+    const { waitMs = 0, priority = DEFAULT_PRIORITY, tokens = 0, reserveMicro = 0 } = request;
+    const isFresh = request.requestId === undefined;
+    const requestId = request.requestId ?? this.#freshId();
+    const id = isFresh ? `${checkedTenant(tenant)}/${requestId}` : keyOf({ tenant, requestId });
+    const demand = this.#demands.of(targets);
+    const claim = demand.claim(holder, this.checkedLife(leaseMs));
+    check('waitMs', waitMs, MAX_WAIT_MS);
+    check('priority', priority, LOWEST_PRIORITY);
+    check('tokens', tokens, MAX_TOKENS);
+    check('reserveMicro', reserveMicro, Number.MAX_SAFE_INTEGER);
+    // One literal: spreading one object into another costs microseconds.
+    return {
+      kind: 'acquire',
+      id,
+      demand: demand.text,
+      leaseMs,
+      claim,
+      isFresh,
+      requestId,
+      tenant,
+      targets,
+      isRenewed: renewal === 'automatic',
+      signal,
+      waitMs,
+      priority,
+      tokens,
+      reserveMicro,
+    };
+  }
+
+  checkedLife(leaseMs: number): number {
+    const { maxLeaseMs } = this.#options;
+    if (Number.isInteger(leaseMs) && leaseMs >= 1 && leaseMs <= maxLeaseMs) return leaseMs;
+    throw invalid('leaseMs', 1, maxLeaseMs);
+  }
+
+  /** Unique over restarts by the scheduler's own id, and cheaper than randomness for each. */
+  #freshId(): string {
+    this.#made += 1;
+    return this.#options.daemon + this.#made.toString(36);
+  }
+}
+
+function check(name: string, value: number, most: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > most) throw invalid(name, 0, most);
+}
+
+function invalid(name: string, least: number, most: number): AppError {
+  return new AppError('invalid_params', `${name} must be an integer from ${least} to ${most}.`, {
+    param: name,
+  });
+}

@@ -1,0 +1,215 @@
+// Why a request would be granted, queued or refused now: one atomic look at what the heart would
+// look at, and the same questions in the same order. It changes nothing, and promises nothing: the
+// next request may find another state.
+import { DEFAULT_TENANT } from '../core/domain.ts';
+import type { DenialReason, Target } from '../core/domain.ts';
+import { CODES } from '../redis/codes.ts';
+import { readLedgerEntry } from '../redis/state-records.ts';
+import type { LedgerEntry } from '../redis/state-records.ts';
+import { candidates, look } from './look.ts';
+import type { Candidate, Look, LookSource } from './look.ts';
+import { readRegistry } from './registry.ts';
+import type { RegisteredAccount, Registry } from './plan.ts';
+
+export interface ExplainRequest {
+  readonly targets: readonly Target[];
+  readonly tenant?: string;
+  readonly reserveMicro?: number;
+  readonly tokens?: number;
+}
+
+export type AccountVerdict = 'chosen' | 'free' | 'full' | 'resting' | 'disabled';
+
+export interface AccountView {
+  readonly account: string;
+  readonly pool: string;
+  readonly model: string;
+  /** Number of the target that it would serve, from 0. */
+  readonly target: number;
+  readonly priority: number;
+  readonly inFlight: number;
+  readonly limit: number;
+  readonly verdict: AccountVerdict;
+  /** Ms for which it grants nothing. */
+  readonly restsMs: number;
+}
+
+export interface BudgetView extends LedgerEntry {
+  readonly scope: string;
+  readonly warnMicro: number;
+  readonly stopMicro: number;
+}
+
+export interface Explanation {
+  readonly decision: 'granted' | 'queued' | 'refused';
+  readonly reason: DenialReason | undefined;
+  /** Ms after which it may be otherwise; undefined where that is not known. */
+  readonly retryAfterMs: number | undefined;
+  readonly tenant: {
+    readonly name: string;
+    readonly registered: boolean;
+    readonly weight: number;
+    readonly inFlight: number;
+    readonly maxConcurrency: number | undefined;
+    readonly waiting: number;
+  };
+  readonly queue: { readonly waiting: number; readonly estimatedWaitMs: number };
+  readonly budgets: readonly BudgetView[];
+  readonly accounts: readonly AccountView[];
+}
+
+function accountView(
+  { account, target, number }: Candidate,
+  seen: Look,
+): Omit<AccountView, 'verdict'> & { readonly free: AccountVerdict } {
+  const inFlight = seen.inFlight.get(account.name) ?? 0;
+  const restsMs = account.rates ? Math.max(0, (seen.rests.get(account.name) ?? 0) - seen.nowMs) : 0;
+  const limit = account.maxConcurrency;
+  const free = verdictOf(account, inFlight, restsMs);
+  const { name, pool, priority } = account;
+  const { model } = target;
+  return { account: name, pool, model, target: number, priority, inFlight, limit, restsMs, free };
+}
+
+function verdictOf(account: RegisteredAccount, inFlight: number, restsMs: number): AccountVerdict {
+  if (!account.enabled) return 'disabled';
+  if (restsMs > 0) return 'resting';
+  return inFlight >= account.maxConcurrency ? 'full' : 'free';
+}
+
+/** The heart's choice: the first target, its first tier, the least loaded account. */
+function judge(registry: Registry, request: ExplainRequest, seen: Look): AccountView[] {
+  const weights = new Map(registry.accounts.map(({ name, weight }) => [name, weight]));
+  const load = (view: { account: string; inFlight: number; limit: number }): number =>
+    (view.inFlight + 1) / (view.limit * (weights.get(view.account) ?? 1));
+  const views = candidates(registry, request.targets)
+    .map((candidate) => accountView(candidate, seen))
+    .sort((a, b) => a.target - b.target || a.priority - b.priority || load(a) - load(b));
+  const chosen = views.find(({ free }) => free === 'free');
+  return views.map(({ free, ...view }) => {
+    return {
+      ...view,
+      verdict: view.account === chosen?.account && view.target === chosen.target ? 'chosen' : free,
+    };
+  });
+}
+
+/** Ms until `n` units conform; 0 for now, -1 for never (lua/lib/gcra.lua). */
+function rateWait(
+  at: number,
+  [interval, burst]: readonly [number, number],
+  nowMs: number,
+  n: number,
+) {
+  if (interval === 0) return 0;
+  if (interval * n > burst) return -1;
+  return Math.max(0, Math.max(at, nowMs) + interval * n - nowMs - burst);
+}
+
+function budgetsOf(tenant: string, seen: Look): BudgetView[] {
+  const policy = seen.ledger[text(CODES.LEDGER.policy)];
+  const views: BudgetView[] = [];
+  const add = (scope: string, period: number, warnMicro: number, stopMicro: number): void => {
+    const first = periodOf(seen.ledger[`${text(CODES.LEDGER.boundaries)}${period}`], seen.nowMs);
+    const entry = readLedgerEntry(seen.ledger[`${scope}\t${first}`]);
+    views.push({ scope, ...entry, warnMicro, stopMicro });
+  };
+  if (policy !== undefined && policy[0] !== 0) {
+    add('*', policy.readUInt8(0), policy.readDoubleLE(1), policy.readDoubleLE(9));
+  }
+  const { terms } = seen;
+  if (terms !== undefined && terms.period > 0) {
+    add(tenant, terms.period, terms.warnMicro, terms.stopMicro);
+  }
+  return views;
+}
+
+const text = (code: string): string => code.replaceAll("'", '');
+
+function periodOf(boundaries: Buffer | undefined, nowMs: number): number {
+  let first = 0;
+  for (let at = 0; boundaries !== undefined && at + 8 <= boundaries.length; at += 8) {
+    const boundary = boundaries.readDoubleLE(at);
+    if (boundary > nowMs) break;
+    first = boundary;
+  }
+  return first;
+}
+
+type Verdict = Pick<Explanation, 'decision' | 'reason' | 'retryAfterMs'>;
+
+function refusedByTenant(request: ExplainRequest, seen: Look): Verdict | undefined {
+  const { terms, state, nowMs } = seen;
+  if (terms === undefined) return undefined;
+  if (terms.slots > 0 && state.inFlight >= terms.slots) {
+    return { decision: 'queued', reason: 'tenant_concurrency', retryAfterMs: undefined };
+  }
+  const waits = [
+    rateWait(state.requestsAt, terms.requests, nowMs, 1),
+    rateWait(state.tokensAt, terms.tokens, nowMs, request.tokens ?? 0),
+  ];
+  if (waits.every((ms) => ms === 0)) return undefined;
+  const never = waits.includes(-1);
+  const decision = terms.waits && !never ? 'queued' : 'refused';
+  return { decision, reason: 'tenant_rate', retryAfterMs: never ? undefined : Math.max(...waits) };
+}
+
+function decide(
+  request: ExplainRequest,
+  seen: Look,
+  about: { readonly budgets: readonly BudgetView[]; readonly accounts: readonly AccountView[] },
+): Verdict {
+  const byTenant = refusedByTenant(request, seen);
+  if (byTenant !== undefined) return byTenant;
+  const reserve = request.reserveMicro ?? 0;
+  const spent = about.budgets.some(
+    ({ settledMicro, reservedMicro, stopMicro }) =>
+      settledMicro + reservedMicro + reserve > stopMicro,
+  );
+  if (spent) return { decision: 'refused', reason: 'budget_stop', retryAfterMs: undefined };
+  if (about.accounts.some(({ verdict }) => verdict === 'chosen') && seen.flow.waiting === 0) {
+    return { decision: 'granted', reason: undefined, retryAfterMs: 0 };
+  }
+  if (about.accounts.every(({ verdict }) => verdict === 'disabled')) {
+    return { decision: 'refused', reason: 'no_account_for_model', retryAfterMs: undefined };
+  }
+  const rests = about.accounts.filter(({ verdict }) => verdict === 'resting');
+  const onlyRests = about.accounts.every(
+    ({ verdict }) => verdict === 'resting' || verdict === 'disabled',
+  );
+  if (onlyRests) {
+    const retryAfterMs = Math.min(...rests.map(({ restsMs }) => restsMs));
+    return { decision: 'queued', reason: 'account_rate', retryAfterMs };
+  }
+  return { decision: 'queued', reason: 'pool_full', retryAfterMs: undefined };
+}
+
+/** Reads the cell and answers; rejects where the store cannot be asked. */
+export async function explain(source: LookSource, request: ExplainRequest): Promise<Explanation> {
+  const { tenant = DEFAULT_TENANT, targets } = request;
+  const registry = await readRegistry(source.redis, source.keys);
+  const names = [...new Set(candidates(registry, targets).map(({ account }) => account.name))];
+  const seen = await look(source, names, { tenant, pool: targets[0]?.pool ?? '' });
+  const budgets = budgetsOf(tenant, seen);
+  const accounts = judge(registry, request, seen);
+  const { terms, state, flow, pool } = seen;
+  const weight = terms?.weight ?? 1;
+  const ahead = flow.waiting + 1;
+  return {
+    ...decide(request, seen, { budgets, accounts }),
+    tenant: {
+      name: tenant,
+      registered: terms !== undefined,
+      weight,
+      inFlight: state.inFlight,
+      maxConcurrency: terms && terms.slots > 0 ? terms.slots : undefined,
+      waiting: flow.waiting,
+    },
+    queue: {
+      waiting: seen.waiting,
+      estimatedWaitMs: Math.floor(ahead * pool.gapMs * Math.max(1, pool.backlog / weight)),
+    },
+    budgets,
+    accounts,
+  };
+}

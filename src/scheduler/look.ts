@@ -1,0 +1,87 @@
+// One atomic look at what the heart looks at when it admits a request. It reads, and judges nothing.
+import type { Redis } from 'ioredis';
+import type { Target } from '../core/domain.ts';
+import { CODES } from '../redis/codes.ts';
+import type { CellKeys } from '../redis/keys.ts';
+import {
+  readAccountRest,
+  readPoolFlow,
+  readTenantFlow,
+  readTenantState,
+  readTenantTerms,
+} from '../redis/state-records.ts';
+import type { TenantTerms } from '../redis/state-records.ts';
+import type { RegisteredAccount, Registry } from './plan.ts';
+
+export interface LookSource {
+  readonly redis: Redis;
+  readonly keys: CellKeys;
+  /** Cell time for tests; the server's own by default. */
+  readonly clock?: () => number;
+}
+
+/** An account that may serve a target of a request. */
+export interface Candidate {
+  readonly account: RegisteredAccount;
+  readonly target: Target;
+  /** Of the target, from 0. */
+  readonly number: number;
+}
+
+/** Candidates of a request, target by target in their order, by tier and load. */
+export function candidates(registry: Registry, targets: readonly Target[]): readonly Candidate[] {
+  return targets.flatMap((target, number) =>
+    registry.accounts
+      .filter(({ pool, models }) => pool === target.pool && models.includes(target.model))
+      .map((account) => ({ account, target, number })),
+  );
+}
+
+export interface Look {
+  readonly nowMs: number;
+  readonly waiting: number;
+  readonly inFlight: ReadonlyMap<string, number>;
+  readonly rests: ReadonlyMap<string, number>;
+  readonly terms: TenantTerms | undefined;
+  readonly state: ReturnType<typeof readTenantState>;
+  readonly flow: ReturnType<typeof readTenantFlow>;
+  readonly pool: ReturnType<typeof readPoolFlow>;
+  readonly ledger: Readonly<Record<string, Buffer>>;
+}
+
+export async function look(
+  { redis, keys, clock }: LookSource,
+  names: readonly string[],
+  { tenant, pool }: { readonly tenant: string; readonly pool: string },
+): Promise<Look> {
+  const asked = names.length > 0 ? names : [CODES.SENTINEL.name];
+  const results = await redis
+    .multi()
+    .hmget(keys.cell, 'now', 'waiting')
+    .hmget(keys.inflight, ...asked)
+    .hmgetBuffer(keys.accountState, ...asked)
+    .hgetBuffer(keys.tenants, tenant)
+    .hgetBuffer(keys.tenantState, tenant)
+    .hgetBuffer(keys.flows, `${pool}\t${tenant}`)
+    .hgetBuffer(keys.flows, pool)
+    .hgetallBuffer(keys.ledger)
+    .time()
+    .exec();
+  const value = <T>(i: number): T => results?.[i]?.[1] as T;
+  const [now, waiting] = value<(string | null)[]>(0);
+  const counts = value<(string | null)[]>(1);
+  const rests = value<(Buffer | null)[]>(2);
+  const [seconds = 0, micros = 0] = value<(number | string)[]>(8).map(Number);
+  const server = seconds * 1000 + Math.floor(micros / 1000);
+  return {
+    nowMs: clock?.() ?? Math.max(Number(now ?? 0), server),
+    waiting: Number(waiting ?? 0),
+    inFlight: new Map(names.map((name, i) => [name, Number(counts[i] ?? 0)])),
+    rests: new Map(names.map((name, i) => [name, readAccountRest(rests[i])])),
+    terms: readTenantTerms(value(3)),
+    state: readTenantState(value(4)),
+    flow: readTenantFlow(value(5)),
+    pool: readPoolFlow(value(6)),
+    ledger: value(7),
+  };
+}

@@ -1,0 +1,82 @@
+// One release of a held lease, from the question to its answer. One that the store did not confirm
+// is asked again in the background (unconfirmed.ts).
+import type { ReleaseResult } from '../core/domain.ts';
+import { AppError } from '../core/errors.ts';
+import type { SchedulerEmitter } from '../core/events.ts';
+import { CODES } from '../redis/codes.ts';
+import type { Pending } from './batcher.ts';
+import type { Lease } from './lease.ts';
+import type { ReleaseReport } from './types.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
+import type { Answer } from './replies.ts';
+import type { ReleaseOperation } from './wire.ts';
+
+export interface ReleasingOptions {
+  readonly events: SchedulerEmitter;
+  readonly unconfirmed: Unconfirmed;
+  readonly resolve: (result: ReleaseResult) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** The operation that gives a lease back and tells what its use has cost. */
+export function releaseOf(
+  { id, fence }: { readonly id: string; readonly fence: number },
+  report: ReleaseReport,
+): ReleaseOperation {
+  const { outcome = 'success', retryAfterMs, costMicro, tokens, spend } = report;
+  return {
+    kind: 'release',
+    id,
+    fence,
+    outcome,
+    retryAfterMs,
+    costMicro: checkedNumber('costMicro', costMicro, Number.MAX_SAFE_INTEGER),
+    tokens: checkedNumber('tokens', tokens, MAX_TOKENS),
+    spend: spend && spendLine(spend),
+  };
+}
+
+const MAX_TOKENS = 2 ** 32 - 1;
+
+function checkedNumber(name: string, value: number | undefined, most: number): number | undefined {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= most)) return value;
+  throw new AppError('invalid_params', `${name} must be an integer from 0 to ${most}.`, {
+    param: name,
+  });
+}
+
+function spendLine({ route, model, run = '' }: NonNullable<ReleaseReport['spend']>): string {
+  return [route, model, run].map((word) => word.replace(/[\t\n]/g, ' ')).join('\t');
+}
+
+export class Releasing implements Pending {
+  readonly op: ReleaseOperation;
+  readonly sentAt = performance.now();
+  /** Nobody asks again for a fresh id. */
+  readonly blocksId: boolean;
+  readonly #lease: Lease;
+  readonly #options: ReleasingOptions;
+
+  constructor(lease: Lease, report: ReleaseReport, options: ReleasingOptions) {
+    this.op = releaseOf({ id: lease.key, fence: lease.fence }, report);
+    this.blocksId = !lease.isFresh;
+    this.#lease = lease;
+    this.#options = options;
+  }
+
+  answered({ tag }: Answer, nowMs: number): void {
+    const { account, target, heldSince } = this.#lease;
+    const { outcome } = this.op;
+    const { events, resolve } = this.#options;
+    events.emit('released', { account, target, outcome, heldMs: nowMs - heldSince });
+    resolve(tag === CODES.TAG.released ? 'released' : 'already');
+  }
+
+  failed(error: AppError): void {
+    const { requestId, account, leaseMs } = this.#lease;
+    const { events, unconfirmed, reject } = this.#options;
+    unconfirmed.add(this.op, leaseMs);
+    events.emit('releaseFailed', { requestId, account, error });
+    reject(error);
+  }
+}

@@ -1,0 +1,206 @@
+// Acquires that the store has queued, on the daemon's side. Each waits for its notice; asking again
+// (the same acquire: it keeps its place) is the safety net. Nobody polls: a tick is sent when the
+// store has said that something changes by itself, and a bounded number of waiters asks again once
+// an interval.
+//
+// States of a waiter: queued → decided (its answer came with a notice, or when it asked again) or
+// given up (its caller left, or the store could not be asked by its deadline).
+import { AppError } from '../core/errors.ts';
+import type { SchedulerEmitter } from '../core/events.ts';
+import type { Service } from '../core/service.ts';
+import { CODES } from '../redis/codes.ts';
+import type { AcquireAsked } from './acquiring.ts';
+import { decodeNotices } from './notices.ts';
+import type { Notice } from './notices.ts';
+import { gaveUp, shuttingDown } from './refusals.ts';
+import type { Answer, TickReport } from './replies.ts';
+import type { AcquireOperation, Operation } from './wire.ts';
+
+const TAG = CODES.TAG;
+/** Waiters that ask again in one interval, at most. */
+const ASKED_AT_ONCE = 64;
+/** After its deadline a waiter asks once more, and then gives up. */
+const GRACE_MS = 250;
+
+/** Who is told; exactly one of `answered` and `gaveUp` is called, once. */
+export interface QueuedAcquire {
+  readonly op: AcquireAsked;
+  /** performance.now() before the store decided, at the latest. */
+  sentAt: number;
+  answered(answer: Answer, nowMs: number): void;
+  gaveUp(error: AppError): void;
+}
+
+interface Waiter {
+  readonly acquire: QueuedAcquire;
+  /** The same acquire, as it is asked again. */
+  readonly again: AcquireOperation;
+  readonly since: number;
+  /** performance.now() by which the store must have decided. */
+  readonly deadline: number;
+  readonly leave: () => void;
+  askedAt: number;
+  isBusy: boolean;
+}
+
+export interface WaitingOptions {
+  readonly submit: (op: Operation) => Promise<Answer>;
+  readonly tick: () => Promise<unknown>;
+  readonly events: SchedulerEmitter;
+  readonly checkIntervalMs: number;
+}
+
+export class Waiting implements Service {
+  readonly #options: WaitingOptions;
+  readonly #waiters = new Map<string, Waiter>();
+  #interval: NodeJS.Timeout | undefined;
+  #wake: NodeJS.Timeout | undefined;
+
+  constructor(options: WaitingOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  start(): Promise<void> {
+    const { checkIntervalMs, events } = this.#options;
+    // Jittered, so that daemons that began together do not ask together.
+    const interval = (checkIntervalMs / 2) * (0.9 + Math.random() / 5);
+    this.#interval = setInterval(this.#look, interval).unref();
+    events.on('recovery', this.askAll);
+    return Promise.resolve();
+  }
+
+  /** Refuses whoever still waits. */
+  stop(): Promise<void> {
+    clearInterval(this.#interval);
+    clearTimeout(this.#wake);
+    this.#options.events.off('recovery', this.askAll);
+    for (const waiter of this.#waiters.values()) this.#giveUp(waiter, shuttingDown());
+    return Promise.resolve();
+  }
+
+  /** The store has queued it: `queued.fence` is the cell time of its arrival. */
+  add(acquire: QueuedAcquire, queued: Answer): void {
+    const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro } = acquire.op;
+    const { signal, targets } = acquire.op;
+    const since = performance.now();
+    const waiter: Waiter = {
+      acquire,
+      again: {
+        kind: 'acquire',
+        id,
+        demand,
+        leaseMs,
+        claim,
+        isFresh: false,
+        waitMs,
+        arrivedAt: queued.fence,
+        ...(priority !== undefined && { priority }),
+        ...(tokens !== undefined && { tokens }),
+        ...(reserveMicro !== undefined && { reserveMicro }),
+      },
+      since,
+      deadline: since + waitMs + GRACE_MS,
+      leave: () => this.#giveUp(waiter, gaveUp()),
+      askedAt: since,
+      isBusy: false,
+    };
+    this.#waiters.set(id, waiter);
+    const [target] = targets;
+    if (target !== undefined) this.#options.events.emit('queued', { target });
+    signal?.addEventListener('abort', waiter.leave, { once: true });
+    if (signal?.aborted === true) waiter.leave();
+  }
+
+  /**
+   * What a tick, sent at performance.now() `sentAt`, tells waiters: decisions, whose grants are
+   * claimed already, and when something changes by itself.
+   */
+  heed(report: Pick<TickReport, 'notices' | 'wakeInMs'>, sentAt: number): void {
+    if (report.notices.length > 0) {
+      for (const { id, answer, limits } of decodeNotices(report.notices)) {
+        this.#decide(id, { ...answer, limits }, sentAt);
+      }
+    }
+    this.#wakeIn(report.wakeInMs);
+  }
+
+  /** Notices from the channel: a grant is ours once the store has confirmed it. */
+  readonly heard = (notices: readonly Notice[]): void => {
+    for (const { id, answer } of notices) {
+      const waiter = this.#waiters.get(id);
+      if (waiter === undefined) continue;
+      if (answer.tag === TAG.denied) this.#decide(id, answer, performance.now());
+      else void this.#ask(waiter);
+    }
+  };
+
+  /** Every waiter asks: the store may have forgotten it, or its notice may be lost. */
+  readonly askAll = (): void => {
+    for (const waiter of this.#waiters.values()) void this.#ask(waiter);
+  };
+
+  /** -1 for nothing that changes by itself. */
+  #wakeIn(inMs: number): void {
+    clearTimeout(this.#wake);
+    this.#wake = undefined;
+    if (inMs < 0 || this.#waiters.size === 0) return;
+    this.#wake = setTimeout(() => {
+      this.#options.tick().catch(() => undefined);
+    }, inMs + 1).unref();
+  }
+
+  readonly #look = (): void => {
+    const now = performance.now();
+    const { checkIntervalMs } = this.#options;
+    let asked = 0;
+    for (const waiter of this.#waiters.values()) {
+      const isLate = now >= waiter.deadline;
+      const isDue = now - waiter.askedAt >= checkIntervalMs && asked < ASKED_AT_ONCE;
+      if (!isLate && !isDue) continue;
+      asked += 1;
+      void this.#ask(waiter);
+    }
+  };
+
+  async #ask(waiter: Waiter): Promise<void> {
+    if (waiter.isBusy) return;
+    waiter.isBusy = true;
+    waiter.askedAt = performance.now();
+    try {
+      const answer = await this.#options.submit(waiter.again);
+      if (answer.tag !== TAG.queued) this.#decide(waiter.again.id, answer, waiter.askedAt);
+    } catch (error) {
+      const isLate = performance.now() >= waiter.deadline;
+      if (isLate && error instanceof AppError) this.#giveUp(waiter, error);
+    } finally {
+      waiter.isBusy = false;
+    }
+  }
+
+  #decide(id: string, answer: Answer, sentAt: number): void {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return;
+    this.#remove(waiter, answer.tag === TAG.denied ? 'denied' : 'granted');
+    waiter.acquire.sentAt = sentAt;
+    waiter.acquire.answered(answer, performance.now());
+  }
+
+  #giveUp(waiter: Waiter, error: AppError): void {
+    if (this.#waiters.get(waiter.again.id) !== waiter) return;
+    this.#remove(waiter, 'left');
+    waiter.acquire.gaveUp(error);
+  }
+
+  #remove(waiter: Waiter, how: 'granted' | 'denied' | 'left'): void {
+    this.#waiters.delete(waiter.again.id);
+    const { signal, targets } = waiter.acquire.op;
+    signal?.removeEventListener('abort', waiter.leave);
+    const [target] = targets;
+    const ms = performance.now() - waiter.since;
+    if (target !== undefined) this.#options.events.emit('dequeued', { target, how, ms });
+  }
+}

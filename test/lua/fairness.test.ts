@@ -1,0 +1,177 @@
+// @module-tag redis_required
+// Fair shares of contended slots: service in slot-milliseconds follows the weights, whatever the
+// holds; a tenant that comes back is owed nothing and owes nothing; reserved slots go first.
+import { describe, expect, it } from 'vitest';
+import type { SchedulerTenant } from '../../src/scheduler/admission.ts';
+import { aHeart, acquire, anAccount, release } from '../support/heart.ts';
+import type { Heart } from '../support/heart.ts';
+import { useRedis } from '../support/redis.ts';
+
+const store = useRedis();
+const LONG = { waitMs: 1_000_000, leaseMs: 1_000_000 };
+
+interface Caller extends SchedulerTenant {
+  readonly holdMs: number;
+  /** Requests that it keeps asking for. */
+  readonly demand: number;
+  readonly fromMs?: number;
+}
+
+interface Served {
+  readonly slotMs: Record<string, number>;
+  readonly order: string[];
+}
+
+interface Running {
+  readonly id: string;
+  readonly fence: number;
+  readonly at: number;
+  since: number;
+}
+
+/** What outlives one stretch of time. */
+class Crowd {
+  readonly running: Running[] = [];
+  readonly wanted = new Map<string, number>();
+  number = 0;
+}
+
+/** Callers that always want more share the slots until `untilMs`, on the integer clock. */
+async function share(
+  heart: Heart,
+  callers: readonly Caller[],
+  untilMs: number,
+  crowd = new Crowd(),
+): Promise<Served> {
+  const slotMs: Record<string, number> = {};
+  const order: string[] = [];
+  const { running, wanted } = crowd;
+  for (const one of running) one.since = heart.now;
+  const byName = new Map(callers.map((caller) => [caller.name, caller]));
+  const began = (id: string, fence: number): void => {
+    const name = id.split('/')[0]!;
+    order.push(id);
+    running.push({ id, fence, since: heart.now, at: heart.now + byName.get(name)!.holdMs });
+    wanted.set(name, (wanted.get(name) ?? 1) - 1);
+  };
+  while (heart.now < untilMs) {
+    const due = running.filter(({ at }) => at <= heart.now);
+    for (const one of due) running.splice(running.indexOf(one), 1);
+    for (const { id, since } of due) {
+      const name = id.split('/')[0]!;
+      slotMs[name] = (slotMs[name] ?? 0) + heart.now - since;
+    }
+    const asks = callers.flatMap(({ name, demand, fromMs = 0 }) => {
+      if (heart.now < fromMs) return [];
+      const missing = demand - (wanted.get(name) ?? 0);
+      wanted.set(name, demand);
+      return Array.from({ length: missing }, () => acquire(`${name}/${(crowd.number += 1)}`, LONG));
+    });
+    const ops = [...due.map(({ id, fence }) => release(id, fence)), ...asks];
+    const reply = await heart.call(ops.slice(0, 64));
+    if (reply.kind !== 'ok') throw new Error(reply.kind);
+    reply.told.forEach((told, i) => {
+      if (told.tag === 'granted') began(ops[i]!.id, told.fence!);
+    });
+    const news = heart.told(reply.report.notices);
+    for (const [id, { fence }] of Object.entries(news)) began(id, fence!);
+    heart.now += 1;
+  }
+  return { slotMs, order };
+}
+
+async function aSharedHeart(callers: readonly Caller[], slots: number): Promise<Heart> {
+  return await aHeart(store, [anAccount({ slots })], {
+    admission: {
+      tenants: callers.map(({ holdMs: _, demand: __, ...terms }) => terms),
+      timeZone: 'UTC',
+    },
+  });
+}
+
+const total = (served: Served): number =>
+  Object.values(served.slotMs).reduce((sum, ms) => sum + ms, 0);
+
+describe('fair shares', () => {
+  it('follow weights 1:2:4', async () => {
+    const callers = [1, 2, 4].map((weight) => ({
+      name: `w${weight}`,
+      weight,
+      holdMs: 10,
+      demand: 8,
+    }));
+    const heart = await aSharedHeart(callers, 4);
+
+    const served = await share(heart, callers, 700);
+    console.log('DBG', JSON.stringify(served.slotMs), served.order.slice(0, 60).join(' '));
+
+    for (const { name, weight } of callers) {
+      const entitled = (total(served) * weight) / 7;
+      expect(Math.abs(served.slotMs[name]! - entitled)).toBeLessThanOrEqual(2 * 10);
+    }
+    expect(total(served)).toBeGreaterThan(0.95 * 4 * 700);
+  });
+
+  it('count slot-milliseconds: holds of 1:60 get equal time, not equal turns', async () => {
+    const callers = [
+      { name: 'short', weight: 1, holdMs: 1, demand: 8 },
+      { name: 'long', weight: 1, holdMs: 60, demand: 8 },
+    ];
+    const heart = await aSharedHeart(callers, 2);
+
+    const served = await share(heart, callers, 1200);
+
+    const half = total(served) / 2;
+    expect(served.slotMs['short']! / half).toBeGreaterThan(0.9);
+    expect(served.slotMs['long']! / half).toBeGreaterThan(0.9);
+  });
+
+  it('owe nothing to a tenant that was away, and take nothing from it', async () => {
+    const callers = [
+      { name: 'early', weight: 1, holdMs: 10, demand: 8 },
+      { name: 'later', weight: 1, holdMs: 10, demand: 8, fromMs: 400 },
+    ];
+    const heart = await aSharedHeart(callers, 2);
+    const crowd = new Crowd();
+    const alone = await share(heart, callers, 400, crowd);
+
+    const both = await share(heart, callers, 800, crowd);
+
+    expect(alone.slotMs['early']!).toBeGreaterThan(0.9 * 800);
+    const ratio = both.slotMs['later']! / total(both);
+    expect(ratio).toBeGreaterThan(0.45);
+    expect(ratio).toBeLessThan(0.6);
+  });
+
+  it('are first in, first out within a tenant', async () => {
+    const callers = [
+      { name: 'a', weight: 1, holdMs: 7, demand: 10 },
+      { name: 'b', weight: 3, holdMs: 3, demand: 10 },
+    ];
+    const heart = await aSharedHeart(callers, 3);
+
+    const { order } = await share(heart, callers, 200);
+
+    for (const name of ['a', 'b']) {
+      const numbers = order
+        .filter((id) => id.startsWith(`${name}/`))
+        .map((id) => Number(id.split('/')[1]));
+      expect(numbers).toEqual([...numbers].sort((x, y) => x - y));
+    }
+  });
+
+  it('give reserved slots to their tenant first, and lend them while it is idle', async () => {
+    const callers = [
+      { name: 'big', weight: 9, holdMs: 10, demand: 8 },
+      { name: 'sure', weight: 1, holdMs: 10, demand: 8, fromMs: 200, reservedSlots: { openai: 2 } },
+    ];
+    const heart = await aSharedHeart(callers, 4);
+    const crowd = new Crowd();
+    const alone = await share(heart, callers, 200, crowd);
+
+    const both = await share(heart, callers, 600, crowd);
+
+    expect(alone.slotMs['big']!).toBeGreaterThan(0.9 * 4 * 200);
+    expect(both.slotMs['sure']! / total(both)).toBeGreaterThan(0.45);
+  });
+});
