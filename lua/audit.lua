@@ -21,6 +21,7 @@
 --- @reply audited leases, then for each difference: where, name, expected, found
 --- @reply too_many leases
 --- @include lib/records.lua
+--- @include lib/charges.lua
 
 records.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
@@ -63,8 +64,8 @@ end
 --- What the rules should have counted of a lease.
 local function count_rules(id, lease)
   local tenant = string.match(id, '^[^/]*')
-  local reserve, period, tenant_period = records.reservation(lease)
-  local pool = records.share(lease, now)
+  local reserve, period, tenant_period = charges.reservation(lease)
+  local pool = charges.share(lease, now)
   add(by_tenant, tenant, 1)
   if pool then
     add(by_flow, pool .. '\t' .. tenant, 1)

@@ -50,6 +50,8 @@
 --- @include lib/replies.lua
 --- @include lib/cell.lua
 --- @include lib/operations.lua
+--- @include lib/uses.lua
+--- @include lib/charges.lua
 --- @include lib/requests.lua
 --- @include lib/heap.lua
 --- @include lib/memory.lua
@@ -57,6 +59,7 @@
 --- @include lib/rules.lua
 --- @include waiting/timers.lua
 --- @include scheduler/accounts.lua
+--- @include scheduler/rests.lua
 --- @include scheduler/classes.lua
 --- @include scheduler/choice.lua
 --- @include waiting/notices.lua
@@ -64,9 +67,11 @@
 --- @include budget/ledger.lua
 --- @include budget/alarms.lua
 --- @include budget/spend.lua
+--- @include waiting/pools.lua
 --- @include waiting/flows.lua
 --- @rules
 --- @include waiting/waiters.lua
+--- @include waiting/parking.lua
 --- @include waiting/queue.lua
 --- @include waiting/hand_off.lua
 --- @include scheduler/leases.lua
@@ -85,13 +90,16 @@ if early_reply then
 end
 
 requests.begin()
+uses.begin()
 accounts.begin(cell.stored_incarnation, cell.stored_sequence)
+rests.begin()
 classes.begin()
 memory.begin()
 tenants.begin()
 ledger.begin()
 spend.begin()
 alarms.begin()
+pools.begin()
 flows.begin()
 waiters.begin()
 notices.begin()
@@ -102,8 +110,8 @@ expiry.begin()
 operations.load()
 operations.run_early()
 -- Before the timers: what they take back is not granted again in the same batch.
-local more_parked = cell.waiting > 0 and waiters.unpark()
-expiry.more = timers.run() or more_parked
+parking.unpark()
+timers.run()
 expiry.reap()
 hand_off.run()
 operations.run_late()

@@ -76,14 +76,14 @@ local function cost_of(lease, op, reserve)
   if records.state(lease) == STATE.granted then
     return 0, false
   end
-  if op and operations.tells_cost(op) then
+  if op and uses.tells_cost(op) then
     return operations.batch[op + OP.reserve], false
   end
   return reserve, op == nil
 end
 
 function budget.settle(lease, _, op, _, id)
-  local reserve, period, tenant_period = records.reservation(lease)
+  local reserve, period, tenant_period = charges.reservation(lease)
   if period < 0 and tenant_period < 0 then
     return
   end
@@ -94,12 +94,12 @@ function budget.settle(lease, _, op, _, id)
   if tenant_period >= 0 then
     apply(ledger.of(tenants.name_in(id), tenant_period), reserve, cost, presumed)
   end
-  spend.book(tenants.name_in(id), operations.spend_line(op), cost)
+  spend.book(tenants.name_in(id), uses.spend_line(op), cost)
 end
 
 --- What a late release needs to correct a presumed cost, kept with the finished id.
 function budget.presumption(lease)
-  local reserve, period, tenant_period = records.reservation(lease)
+  local reserve, period, tenant_period = charges.reservation(lease)
   if period < 0 and tenant_period < 0 then
     return ''
   end
@@ -109,7 +109,7 @@ end
 --- The holder of a reaped lease tells its cost after all: the difference counts once.
 function budget.correct(id, presumption, op)
   local fence, reserve, period, tenant_period = struct.unpack('<dddd', presumption)
-  if fence ~= operations.batch[op + OP.fence] or not operations.tells_cost(op) then
+  if fence ~= operations.batch[op + OP.fence] or not uses.tells_cost(op) then
     return false
   end
   local cost = operations.batch[op + OP.reserve]

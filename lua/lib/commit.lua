@@ -11,8 +11,10 @@ end
 function commit.run()
   local set_aside = requests.commit()
   accounts.commit()
+  rests.commit()
   rules.commit()
   tenants.commit()
+  pools.commit()
   flows.commit()
   ledger.commit()
   spend.commit()
@@ -23,7 +25,7 @@ function commit.run()
   memory.keep()
   notices.commit()
   local reply = { 'ok', cell.now, cell.incarnation, cell.sequence,
-    (expiry.more or hand_off.more) and 1 or 0, expiry.reaped,
+    (expiry.more or timers.more or parking.more or hand_off.more) and 1 or 0, expiry.reaped,
     cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
     math.max(0, cell.keep_until - cell.now), timers.wake_in(), operations.limits(), notices.own(),
     alarms.text(), operations.answers() }

@@ -4,7 +4,6 @@
 -- An answer is 24 bytes: tag, detail, model, account, fence, time.
 local FORMAT = 'BBI2I4ddI4I4d'
 local formats = {} -- how many operations -> their format
-local spends
 local count, batch, slots, early, late, answers, limits, current, borrowed
 operations.handlers = {}
 
@@ -42,21 +41,6 @@ function operations.borrow(waiter)
   batch[borrowed + OP.claim], batch[borrowed + OP.tokens] = waiter.claim, waiter.tokens
   batch[borrowed + OP.wait_ms], batch[borrowed + OP.reserve] = 0, waiter.reserve
   return borrowed
-end
-
---- Where a release books its cost: "route TAB model TAB run", or "".
-function operations.spend_line(op)
-  local number = op and batch[op + OP.demand] or 0
-  return number > 0 and spends[number] or ''
-end
-
---- What a release tells of the use.
-function operations.tells_cost(op)
-  return math.floor(batch[op + OP.flags] / RELEASE.cost) % 2 == 1
-end
-
-function operations.tells_tokens(op)
-  return math.floor(batch[op + OP.flags] / RELEASE.tokens) % 2 == 1
 end
 
 local plain = {} -- tag -> an answer that says nothing else
@@ -104,10 +88,7 @@ local function unpack_batch()
     formats[count] = format
   end
   batch = { struct.unpack(format, arg_operations) }
-  borrowed, spends = count * OP.fields, {}
-  for line in string.gmatch(arg_spends, '[^\n]+') do
-    spends[#spends + 1] = line
-  end
+  borrowed = count * OP.fields
   operations.batch = batch
 end
 

@@ -4,9 +4,7 @@
 local byte, sub, floor, pack, unpack_from
 local LEASE_FIXED = 55 -- bytes before the length of the account's name
 local EXPIRES_AT = 12 -- bytes before the expiry
-local RESERVE = 36 -- bytes before the reserve, the tokens and the period
 local STATE_AT = 52 -- bytes before the state
-local NO_PERIOD = 4294967295
 
 --- While a library is loaded, Lua's own libraries are not there yet.
 function records.begin()
@@ -23,7 +21,7 @@ function records.seal(lease, batch, op, now, expires_at, daemon, state)
   local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, lease[LEASE.flags], lease[LEASE.model],
     lease[LEASE.fence], expires_at, batch[op + OP.claim], now, batch[op + OP.reserve],
     batch[op + OP.tokens], lease[LEASE.period], state, 1, #account, account, #daemon, daemon, 0)
-  if lease[LEASE.pool] or lease[LEASE.tenant_period] ~= NO_PERIOD then
+  if lease[LEASE.pool] or lease[LEASE.tenant_period] ~= PACKED.no_period then
     local pool = lease[LEASE.pool] or ''
     raw = raw .. pack('<I4I4Bc0', lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
   end
@@ -31,46 +29,7 @@ function records.seal(lease, batch, op, now, expires_at, daemon, state)
 end
 
 function records.new_lease(flags, model, fence, account)
-  return { false, flags, model, fence, account, NO_PERIOD, NO_PERIOD, 0, false }
-end
-
-local function tail_of(raw)
-  local at = LEASE_FIXED + 1
-  for _ = 1, 3 do
-    local length = byte(raw, at)
-    if not length then
-      return nil
-    end
-    at = at + 1 + length
-  end
-  return at + 8 <= #raw and at or nil
-end
-
-local function ms_of(period)
-  return period == NO_PERIOD and -1 or period * 1000
-end
-
---- The reserve and the first ms of the periods (the cell's, the tenant's) that it was made in.
-function records.reservation(lease)
-  local raw = lease[LEASE.raw]
-  local reserve, _, period = unpack_from('<dI4I4', raw, RESERVE + 1)
-  local at = tail_of(raw)
-  return reserve, ms_of(period), at and ms_of(unpack_from('<I4', raw, at)) or -1
-end
-
---- The pool of the flow, the ms that it was charged, the ms since the grant; nil where none was.
-function records.share(lease, now)
-  local raw = lease[LEASE.raw]
-  local at = tail_of(raw)
-  if not at or byte(raw, at + 8) == 0 then
-    return nil
-  end
-  local charged, pool = unpack_from('<I4Bc0', raw, at + 4)
-  return pool, charged, now - unpack_from('<d', raw, RESERVE - 7)
-end
-
-function records.tokens(lease)
-  return (unpack_from('<I4', lease[LEASE.raw], RESERVE + 9))
+  return { false, flags, model, fence, account, PACKED.no_period, PACKED.no_period, 0, false }
 end
 
 function records.state(lease)

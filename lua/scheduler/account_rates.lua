@@ -27,16 +27,16 @@ function account_rates.charge(_, account, op)
     rates[TOKENS_AT] = gcra.take(rates[TOKENS_AT], cell.now, rates[TOKEN_INTERVAL],
       operations.batch[op + OP.tokens])
   end
-  accounts.rest(account, rest_of(rates))
+  rests.set(account, rest_of(rates))
 end
 
 --- What was used replaces the estimate, where the holder tells it.
 function account_rates.settle(lease, account, op)
   local rates = account and account[ACCOUNT.rates]
-  if not rates or rates[TOKEN_INTERVAL] == 0 or not op or not operations.tells_tokens(op) then
+  if not rates or rates[TOKEN_INTERVAL] == 0 or not op or not uses.tells_tokens(op) then
     return
   end
-  local more = operations.batch[op + OP.tokens] - records.tokens(lease)
+  local more = operations.batch[op + OP.tokens] - charges.tokens(lease)
   rates[TOKENS_AT] = gcra.take(rates[TOKENS_AT], cell.now, rates[TOKEN_INTERVAL], more)
-  accounts.rest(account, rest_of(rates))
+  rests.set(account, rest_of(rates))
 end

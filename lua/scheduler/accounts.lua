@@ -6,7 +6,6 @@
 -- ago, so equals rotate.
 local memory, cells = {}, 0 -- cell key -> what is remembered of the cell
 local own -- the memory of this cell: registry, incarnation, sequence, epoch, accounts by name
-local rests -- what this batch has changed of rates and rests
 local known -- the accounts of this cell by name
 local epoch -- counts read in an older epoch are not true any more
 local changed -- accounts that this batch has touched, in order
@@ -27,7 +26,7 @@ function accounts.begin(incarnation, sequence)
   end
   -- Should this batch fail half-way, nothing in memory counts.
   own.sequence = false
-  known, epoch, changed, rests = own.accounts, own.epoch, {}, {}
+  known, epoch, changed = own.accounts, own.epoch, {}
 end
 
 local function learn(names)
@@ -35,22 +34,6 @@ local function learn(names)
   for i = 1, #names do
     known[names[i]] = records.read_account(names[i], raws[i]) or nil
   end
-end
-
---- An account that rests has no room: its limit is 0 for that long.
-local function set_rest(account, rest)
-  account[ACCOUNT.rest] = rest
-  account[ACCOUNT.limit] = rest > cell.now and 0 or account[ACCOUNT.slots]
-end
-
-local function read_rates(account)
-  local rates = account[ACCOUNT.rates]
-  local raw = redis.call('HGET', key_account_state, account[ACCOUNT.name])
-  rates[5], rates[6], account[ACCOUNT.rest] = 0, 0, 0
-  if raw and #raw >= 24 then
-    rates[5], rates[6], account[ACCOUNT.rest] = struct.unpack('<ddd', raw)
-  end
-  set_rest(account, account[ACCOUNT.rest])
 end
 
 local function read(names, strangers)
@@ -66,7 +49,7 @@ local function read(names, strangers)
       account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
       account[ACCOUNT.epoch], account[ACCOUNT.touched], account[ACCOUNT.touch] = epoch, false, false
       if account[ACCOUNT.rates] then
-        read_rates(account)
+        rests.read(account)
       end
     end
   end
@@ -114,27 +97,6 @@ function accounts.count(account, by)
   classes.moved(account)
 end
 
---- The account grants nothing before `rest`, by the rates that it has now.
-function accounts.rest(account, rest)
-  if rest > cell.now and rest ~= account[ACCOUNT.rest] then
-    timers.set('a', account[ACCOUNT.name], rest)
-  end
-  set_rest(account, rest)
-  rests[account[ACCOUNT.name]] = account
-  accounts.count(account, 0)
-end
-
-timers.due.a = function(name)
-  local account = accounts.get(name)
-  if account then
-    set_rest(account, account[ACCOUNT.rest])
-    if account[ACCOUNT.rest] > cell.now then
-      timers.set('a', name, account[ACCOUNT.rest])
-    end
-    accounts.count(account, 0)
-  end
-end
-
 function accounts.each_touched(tell)
   for i = 1, #changed do
     tell(changed[i])
@@ -174,11 +136,6 @@ function accounts.commit()
     end
   end
   commit.write('HSET', key_inflight, counts)
-  for name, account in pairs(rests) do
-    local rates = account[ACCOUNT.rates]
-    redis.call('HSET', key_account_state, name,
-      struct.pack('<ddd', rates[5], rates[6], account[ACCOUNT.rest]))
-  end
   for class, list in pairs(placed) do
     redis.call('ZADD', key_class(class), unpack(list))
   end

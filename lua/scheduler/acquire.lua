@@ -8,8 +8,7 @@ local function deny(reason, retry_after_ms, tenant)
   end
 end
 
---- Answers for an id that is not new. The same lease again lives on, for as long as its caller will
---- now trust it.
+--- Answers for an id that is not new. The same lease again lives on as its caller will trust it.
 local function answer_again(op, id, slot, lease)
   if lease and records.claim(lease) == operations.batch[op + OP.claim] then
     local account = accounts.get(lease[LEASE.account])
@@ -35,13 +34,33 @@ end
 
 local function grant(op, id, slot, account, number, targets, tenant)
   local fence = cell.next_fence()
-  local lease, expires_at =
-    leases.begin(op, id, slot, account, targets[number], fence, tenant, targets.home)
+  local lease, expires_at = leases.begin(op, id, slot, account, targets[number], fence, tenant, targets.home)
   operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence,
     expires_at)
   if tenant_rates.has(tenant) then
     operations.tell_limits(tenant_rates.limits(tenant))
   end
+end
+
+--- Grants, queues or denies a new request.
+local function decide(op, id, slot, targets)
+  local tenant = tenants.get(tenants.name_in(id))
+  local reason, after_ms, waits = rules.admit(op, tenant)
+  if not reason and cell.now < cell.recover_until then
+    reason, after_ms, waits = REASON.recovering, cell.recover_until - cell.now, true
+  elseif not reason and queue.is_behind(targets, id) then
+    reason, waits = REASON.pool_full, true
+  elseif not reason then
+    local account, number = choice.pick(targets)
+    if account then
+      return grant(op, id, slot, account, number, targets, tenant)
+    end
+    reason, waits = number, number == REASON.pool_full
+  end
+  if not waits or operations.batch[op + OP.wait_ms] == 0 then
+    return deny(reason, after_ms, tenant)
+  end
+  queue.join(op, id, targets, tenant, reason, after_ms)
 end
 
 operations.handlers[KIND.acquire] = function(op, id, slot)
@@ -57,22 +76,5 @@ operations.handlers[KIND.acquire] = function(op, id, slot)
   if queue.holds(op, id) then
     return
   end
-  local tenant, number, account = tenants.get(tenants.name_in(id)), nil, nil
-  local reason, after_ms, waits = rules.admit(op, tenant)
-  if not reason and cell.now < cell.recover_until then
-    reason, after_ms, waits = REASON.recovering, cell.recover_until - cell.now, true
-  end
-  if not reason and not queue.is_behind(targets, id) then
-    account, number = choice.pick(targets)
-    if account then
-      return grant(op, id, slot, account, number, targets, tenant)
-    end
-    reason, waits = number, true
-  elseif not reason then
-    reason, waits = REASON.pool_full, true
-  end
-  if not waits or operations.batch[op + OP.wait_ms] == 0 or reason == REASON.no_account_for_model then
-    return deny(reason, after_ms, tenant)
-  end
-  queue.join(op, id, targets, tenant, reason, after_ms)
+  decide(op, id, slot, targets)
 end

@@ -57,7 +57,7 @@ function expiry.reap()
     due[#due + 1] = entries[i]
     look_into(entries[i])
   end
-  expiry.more = expiry.more or #entries == EXPIRY.entries
+  expiry.more = #entries == EXPIRY.entries
 end
 
 operations.handlers[KIND.reap] = function()

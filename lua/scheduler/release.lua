@@ -2,7 +2,7 @@
 
 --- The lease was reaped, and settled at what was reserved: now its holder tells better, once.
 local function correct(op, id, slot)
-  local how = operations.tells_cost(op) and requests.find_ended(id, slot)
+  local how = uses.tells_cost(op) and requests.find_ended(id, slot)
   if how and #how > 1 and string.sub(how, 1, 1) == END.reaped
     and budget.correct(id, string.sub(how, 2), op) then
     requests.remember(id, string.sub(how, 1, 1))

@@ -46,10 +46,10 @@ end
 
 --- What was used replaces the estimate, where the holder tells it.
 function tenant_rates.settle(lease, _, op, tenant)
-  if not tenant or tenant[TENANT.token_interval] == 0 or not op or not operations.tells_tokens(op) then
+  if not tenant or tenant[TENANT.token_interval] == 0 or not op or not uses.tells_tokens(op) then
     return
   end
-  local more = operations.batch[op + OP.tokens] - records.tokens(lease)
+  local more = operations.batch[op + OP.tokens] - charges.tokens(lease)
   tenant[TENANT.tokens_at] =
     gcra.take(tenant[TENANT.tokens_at], cell.now, tenant[TENANT.token_interval], more)
   tenants.changed(tenant)

@@ -20,7 +20,7 @@ function tenant_slots.settle(_, _, _, tenant)
     tenant[TENANT.in_flight] = math.max(0, tenant[TENANT.in_flight] - 1)
     tenants.changed(tenant)
     if tenant[TENANT.blocked] then
-      waiters.unblock(tenant)
+      parking.unblock(tenant)
     end
   end
 end

@@ -1,28 +1,11 @@
--- The view of flows (FLOW): a tenant at a pool, and of the pools themselves. Start-time fair
--- queueing (Goyal, Vin, Cheng 1996): service is slot-milliseconds over the tenant's weight, charged
--- at the expected hold and corrected at the end of the lease; a pool's virtual time is the start tag
--- of its last grant. A waiter belongs to the flow of its first target's pool.
--- Tags are whole microseconds of weighted service, so they stay exact and sort as text.
-local known, epoch, changed, changed_pools
+-- The view of flows: a tenant at a pool, with its tags (fair_share.lua), and its places among those
+-- that are ready to be served. A waiter belongs to the flow of its first target's pool.
+-- Tags are whole numbers, so they stay exact and sort as text.
+local known, epoch, changed
 
 function flows.begin()
   known = memory.of('flows', cell.admission)
-  epoch, changed, changed_pools = memory.epoch, {}, {}
-end
-
---- A pool: virtual time, mean hold and mean gap between hand-offs in ms, time of the last hand-off,
---- weights of its backlogged flows.
-function flows.pool(name)
-  local pool = known[name]
-  if not pool or pool.epoch ~= epoch then
-    local raw = redis.call('HGET', key_flows, name)
-    pool = { name = name, epoch = epoch, time = 0, hold = 0, gap = 0, last = 0, backlog = 0 }
-    if raw and #raw >= FLOWS.pool then
-      pool.time, pool.hold, pool.gap, pool.last, pool.backlog = struct.unpack('<ddddd', raw)
-    end
-    known[name] = pool
-  end
-  return pool
+  epoch, changed = memory.epoch, {}
 end
 
 local function read(flow, raw)
@@ -47,7 +30,7 @@ function flows.of(pool_name, tenant_name)
   if flow and flow.epoch == epoch then
     return flow
   end
-  flow = { key = key, epoch = epoch, tenant = tenant_name, pool = flows.pool(pool_name), changed = false }
+  flow = { key = key, epoch = epoch, tenant = tenant_name, pool = pools.of(pool_name), changed = false }
   read(flow, redis.call('HGET', key_flows, key))
   local tenant = tenants.get(tenant_name)
   local reserved = tenant and tenant[TENANT.reserved]
@@ -57,12 +40,13 @@ function flows.of(pool_name, tenant_name)
   return flow
 end
 
-local function touch(flow)
+--- It, and perhaps its pool, has changed.
+function flows.touch(flow)
   if not flow.changed then
     flow.changed = true
     changed[#changed + 1] = flow
   end
-  changed_pools[flow.pool.name] = flow.pool
+  pools.touch(flow.pool)
 end
 
 function flows.is_backlogged(flow)
@@ -90,12 +74,12 @@ function flows.set_ready(flow, ready)
       end
     end
     flow.ready = ready
-    touch(flow)
+    flows.touch(flow)
   end
 end
 
 --- Out of the index while its place changes; returns whether it was there.
-local function lift(flow)
+function flows.lift(flow)
   local was_ready = flow.ready
   if was_ready then
     flows.set_ready(flow, false)
@@ -106,7 +90,7 @@ end
 --- One more waiter of the demand. The first one of all makes the flow backlogged, and `ready` tells
 --- whether it may be served.
 function flows.join(flow, demand, ready)
-  local was_ready, pool = lift(flow), flow.pool
+  local was_ready, pool = flows.lift(flow), flow.pool
   if flows.is_backlogged(flow) then
     ready = was_ready
   else
@@ -117,12 +101,12 @@ function flows.join(flow, demand, ready)
   end
   flow.demands[demand] = (flow.demands[demand] or 0) + 1
   flows.set_ready(flow, ready)
-  touch(flow)
+  flows.touch(flow)
 end
 
 --- One waiter of the demand less.
 function flows.leave(flow, demand)
-  local was_ready = lift(flow)
+  local was_ready = flows.lift(flow)
   local left = (flow.demands[demand] or 1) - 1
   flow.demands[demand] = left > 0 and left or nil
   if flows.is_backlogged(flow) then
@@ -130,7 +114,7 @@ function flows.leave(flow, demand)
   else
     flow.pool.backlog = math.max(0, flow.pool.backlog - flow.share)
   end
-  touch(flow)
+  flows.touch(flow)
 end
 
 --- An entry of the ready index that is not its flow's place (any more) is taken out.
@@ -139,54 +123,9 @@ function flows.is_placed(flow, demand, entry)
     return true
   end
   redis.call('ZREM', key_line, entry)
-  local was_ready = lift(flow)
+  local was_ready = flows.lift(flow)
   flows.set_ready(flow, was_ready and flows.is_backlogged(flow))
   return false
-end
-
---- The hold in ms that a grant of the flow is charged with.
-local function expected_hold(flow)
-  return flow.hold > 0 and flow.hold or flow.pool.hold > 0 and flow.pool.hold or FLOWS.first_hold
-end
-
-local function tag_of(flow, ms)
-  return math.floor(ms * 1000 / flow.weight)
-end
-
---- A lease of the flow begins; returns the hold in ms that it was charged.
-function flows.charge(flow)
-  local hold, pool, was_ready = math.floor(expected_hold(flow)), flow.pool, lift(flow)
-  local start = flows.is_backlogged(flow) and flow.start or math.max(pool.time, flow.finish)
-  pool.time = math.max(pool.time, start)
-  flow.finish = start + tag_of(flow, hold)
-  flow.start, flow.in_flight = flow.finish, flow.in_flight + 1
-  flows.set_ready(flow, was_ready)
-  touch(flow)
-  return hold
-end
-
---- A lease of the flow ends after `held` ms, for which it had been charged `charged`; `learn` tells
---- whether that says something about other leases.
-function flows.settle(flow, held, charged, learn)
-  local pool, was_ready = flow.pool, lift(flow)
-  local correction = tag_of(flow, held) - tag_of(flow, charged)
-  flow.finish = math.max(0, flow.finish + correction)
-  flow.start = math.max(0, flow.start + correction)
-  flow.in_flight = math.max(0, flow.in_flight - 1)
-  if learn then
-    flow.hold = flow.hold > 0 and flow.hold + (held - flow.hold) / FLOWS.hold_memory or held
-    pool.hold = pool.hold > 0 and pool.hold + (held - pool.hold) / FLOWS.pool_memory or held
-  end
-  flows.set_ready(flow, was_ready)
-  touch(flow)
-end
-
---- A waiter of the pool was served: how often that happens.
-function flows.handed_off(flow)
-  local pool = flow.pool
-  local gap = cell.now - pool.last
-  pool.gap = pool.gap > 0 and pool.gap + (gap - pool.gap) / FLOWS.pool_memory or gap
-  pool.last = cell.now
 end
 
 --- How long the `n`-th waiter of a flow may wait, in ms; 0 where nothing was measured yet.
@@ -208,10 +147,6 @@ function flows.commit()
   for i = 1, #changed do
     changed[i].changed = false
     words[#words + 1], words[#words + 2] = changed[i].key, packed(changed[i])
-  end
-  for name, pool in pairs(changed_pools) do
-    words[#words + 1], words[#words + 2] = name,
-      struct.pack('<ddddd', pool.time, pool.hold, pool.gap, pool.last, pool.backlog)
   end
   commit.write('HSET', key_flows, words)
 end

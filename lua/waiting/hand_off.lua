@@ -26,7 +26,7 @@ local function look(from)
   local targets = targets_of(demand)
   local tag = tonumber(string.sub(entry, 7, 22))
   return { entry = entry, demand = demand, targets = targets, tenant = string.sub(entry, 23),
-    rank = string.byte(entry, 6), lag = targets and tag - flows.pool(targets.home).time or 0 }
+    rank = string.byte(entry, 6), lag = targets and tag - pools.of(targets.home).time or 0 }
 end
 
 local function all_heads()
@@ -56,7 +56,7 @@ local function grant(waiter, op, account, number, targets, tenant)
   local fence = cell.next_fence()
   local lease, expires_at = leases.begin(op, waiter.id, operations.slot(waiter.id), account,
     targets[number], fence, tenant, targets.home, waiter.daemon, own and STATE.leased or STATE.granted)
-  flows.handed_off(flows.of(targets.home, waiter.tenant))
+  pools.handed_off(pools.of(targets.home))
   if own then
     waiters.remove(waiter)
   else
@@ -74,18 +74,39 @@ local function serve(head, account, number)
     return flows.set_ready(flows.of(head.targets.home, head.tenant), false)
   end
   if not daemons.listens(waiter.daemon) then
-    return waiters.park(waiter)
+    return parking.park(waiter)
   end
   local op = operations.borrow(waiter)
-  local reason, after_ms, waits = rules.admit(op, tenant)
+  local reason, after_ms = rules.admit(op, tenant)
   if not reason then
     grant(waiter, op, account, number, head.targets, tenant)
   elseif reason == REASON.tenant_concurrency or reason == REASON.tenant_rate and after_ms > 0 then
-    waiters.block(tenant, after_ms)
+    parking.block(tenant, after_ms)
   else
     waiters.refuse(waiter, reason, after_ms)
   end
-  return waits
+end
+
+--- The head of the same demand after something has changed, or false.
+local function look_again(head)
+  local next_head = look(string.format('[r%04x', head.demand))
+  return next_head and next_head.demand == head.demand and next_head
+end
+
+--- Tries the best of the heads; returns what stands in its place: its demand's next one, or false
+--- where nobody of its demand can be served.
+local function try(head)
+  local targets = head.targets
+  if not targets then
+    redis.call('ZREM', key_line, head.entry)
+  elseif flows.is_placed(flows.of(targets.home, head.tenant), head.demand, head.entry) then
+    local account, number = choice.pick(targets)
+    if not account then
+      return false
+    end
+    serve(head, account, number)
+  end
+  return look_again(head)
 end
 
 function hand_off.run()
@@ -98,26 +119,7 @@ function hand_off.run()
     if not at then
       return
     end
-    local head = heads[at]
-    local placed = head.targets
-      and flows.is_placed(flows.of(head.targets.home, head.tenant), head.demand, head.entry)
-    local account, number
-    if placed then
-      account, number = choice.pick(head.targets)
-    end
-    if placed and not account then
-      heads[at] = false
-    else
-      if placed then
-        serve(head, account, number)
-      elseif not head.targets then
-        redis.call('ZREM', key_line, head.entry)
-      end
-      heads[at] = look(string.format('[r%04x', head.demand)) or false
-      if heads[at] and heads[at].demand ~= head.demand then
-        heads[at] = false
-      end
-    end
+    heads[at] = try(heads[at])
   end
   hand_off.more = true
 end

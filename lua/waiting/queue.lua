@@ -83,7 +83,7 @@ function queue.join(op, id, targets, tenant, reason, after_ms)
   end
   waiters.add(waiter)
   if reason == REASON.tenant_concurrency or reason == REASON.tenant_rate then
-    waiters.block(tenant, after_ms)
+    parking.block(tenant, after_ms)
   end
   answer(waiter)
 end

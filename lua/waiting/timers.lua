@@ -11,11 +11,12 @@ function timers.clear(kind, name)
   redis.call('ZREM', key_timers, kind .. name)
 end
 
---- Returns whether more may be due.
+--- `timers.more` tells that others may be due.
 function timers.run()
+  timers.more = false
   local entries = redis.call('ZRANGEBYSCORE', key_timers, '-inf', cell.now, 'LIMIT', 0, TIMERS.most)
   if #entries == 0 then
-    return false
+    return
   end
   redis.call('ZREM', key_timers, unpack(entries))
   for i = 1, #entries do
@@ -24,7 +25,7 @@ function timers.run()
       due(string.sub(entries[i], 2))
     end
   end
-  return #entries == TIMERS.most
+  timers.more = #entries == TIMERS.most
 end
 
 --- The ms until a waiter may be concerned, or -1 where nobody waits: a timer, the first lease that

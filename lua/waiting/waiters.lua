@@ -21,7 +21,8 @@ local function decode(id, raw)
     daemon = daemon, pool = string.sub(raw, #raw - length + 1), tenant = tenants.name_in(id) }
 end
 
-local function write(waiter)
+--- Its record, as it is now.
+function waiters.write(waiter)
   redis.call('HSET', key_waiters, waiter.id, struct.pack(FORMAT .. 'c0', 1, waiter.state,
     waiter.demand, waiter.lease_ms, waiter.claim, waiter.tokens, waiter.reserve, waiter.arrived,
     waiter.deadline, waiter.order, #waiter.daemon, waiter.daemon, #waiter.pool, waiter.pool))
@@ -38,11 +39,12 @@ function waiters.get(id)
   return seen[id]
 end
 
-local function line_of(waiter)
+--- Its place in the line, behind the letter of the list.
+function waiters.line_of(waiter)
   return waiter.tenant .. '\t' .. string.format('%04x', waiter.demand) .. waiter.order .. waiter.id
 end
 
-local function flow_of(waiter)
+function waiters.flow_of(waiter)
   return flows.of(waiter.pool, waiter.tenant)
 end
 
@@ -53,50 +55,51 @@ function waiters.head(tenant, demand)
   return first and string.sub(first, #line + WAITERS.order + 1)
 end
 
-local function enqueue(waiter)
+--- To its place in its tenant's line.
+function waiters.enqueue(waiter)
   waiter.state = WAITING.queued
-  redis.call('ZADD', key_line, 0, 'q' .. line_of(waiter))
+  redis.call('ZADD', key_line, 0, 'q' .. waiters.line_of(waiter))
   local tenant = tenants.get(waiter.tenant)
-  flows.join(flow_of(waiter), waiter.demand, not (tenant and tenant[TENANT.blocked]))
+  flows.join(waiters.flow_of(waiter), waiter.demand, not (tenant and tenant[TENANT.blocked]))
 end
 
-local function dequeue(waiter)
-  redis.call('ZREM', key_line, 'q' .. line_of(waiter))
-  flows.leave(flow_of(waiter), waiter.demand)
+function waiters.dequeue(waiter)
+  redis.call('ZREM', key_line, 'q' .. waiters.line_of(waiter))
+  flows.leave(waiters.flow_of(waiter), waiter.demand)
 end
 
 --- A new waiter joins its line.
 function waiters.add(waiter)
   seen[waiter.id] = waiter
   cell.count_waiters(1)
-  enqueue(waiter)
-  write(waiter)
+  waiters.enqueue(waiter)
+  waiters.write(waiter)
   timers.set('d', waiter.id, waiter.deadline)
 end
 
 --- The calling daemon holds it from now on, and listens.
 function waiters.adopt(waiter)
   if waiter.state == WAITING.parked then
-    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. line_of(waiter))
-    enqueue(waiter)
+    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
+    waiters.enqueue(waiter)
   elseif waiter.daemon == arg_daemon then
     return
   end
   waiter.daemon = arg_daemon
-  write(waiter)
+  waiters.write(waiter)
 end
 
 --- How many wait in the waiter's line, itself among them.
 function waiters.position(waiter)
-  return flow_of(waiter).demands[waiter.demand] or 1
+  return waiters.flow_of(waiter).demands[waiter.demand] or 1
 end
 
 --- The waiter waits no more.
 function waiters.remove(waiter)
   if waiter.state == WAITING.queued then
-    dequeue(waiter)
+    waiters.dequeue(waiter)
   elseif waiter.state == WAITING.parked then
-    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. line_of(waiter))
+    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
   else
     timers.clear('c', waiter.id)
   end
@@ -124,94 +127,15 @@ end
 
 --- It got a lease that its daemon must claim.
 function waiters.hand(waiter)
-  dequeue(waiter)
+  waiters.dequeue(waiter)
   waiter.state = WAITING.granted
-  write(waiter)
+  waiters.write(waiter)
   timers.set('c', waiter.id, cell.now + WAITING.claim_ms)
-end
-
---- Its daemon does not listen: it keeps its place, and is out of everybody's way.
-function waiters.park(waiter)
-  if waiter.state == WAITING.queued then
-    dequeue(waiter)
-  end
-  waiter.state = WAITING.parked
-  redis.call('ZADD', key_line, 0, 'p' .. waiter.daemon .. '\t' .. line_of(waiter))
-  write(waiter)
-end
-
---- The calling daemon listens again: its waiters go back to their places, some in each tick.
-function waiters.unpark()
-  local list = 'p' .. arg_daemon .. '\t'
-  local entries =
-    redis.call('ZRANGEBYLEX', key_line, '[' .. list, '(' .. list .. '~', 'LIMIT', 0, WAITING.unpark)
-  for i = 1, #entries do
-    local waiter = waiters.get(string.match(entries[i], '\t.-\t' .. string.rep('.', 27) .. '(.*)'))
-    redis.call('ZREM', key_line, entries[i])
-    if waiter and waiter.state == WAITING.parked then
-      enqueue(waiter)
-      write(waiter)
-    end
-  end
-  return #entries == WAITING.unpark
-end
-
---- Calls `each` with every flow of the tenant that has waiters in line.
-local function each_flow(name, each)
-  local line = 'q' .. name .. '\t'
-  local from, last = '[' .. line, '(' .. line .. '~'
-  while true do
-    local first = redis.call('ZRANGEBYLEX', key_line, from, last, 'LIMIT', 0, 1)[1]
-    if not first then
-      return
-    end
-    local demand = tonumber(string.sub(first, #line + 1, #line + 4), 16)
-    local waiter = waiters.get(string.sub(first, #line + WAITERS.order + 5))
-    if waiter then
-      each(flow_of(waiter))
-    end
-    from = string.format('[%s%04x', line, demand + 1)
-  end
-end
-
---- The tenant may get nothing for a while: none of its waiters is looked at. `after_ms` is 0 where
---- the end of one of its leases will change that.
-function waiters.block(tenant, after_ms)
-  tenant[TENANT.blocked] = true
-  tenants.changed(tenant)
-  each_flow(tenant[TENANT.name], function(flow) flows.set_ready(flow, false) end)
-  if after_ms > 0 then
-    timers.set('t', tenant[TENANT.name], cell.now + math.ceil(after_ms))
-  end
-end
-
-function waiters.unblock(tenant)
-  tenant[TENANT.blocked] = false
-  tenants.changed(tenant)
-  each_flow(tenant[TENANT.name], function(flow) flows.set_ready(flow, true) end)
-end
-
-timers.due.t = function(name)
-  local tenant = tenants.get(name)
-  if tenant and tenant[TENANT.blocked] then
-    waiters.unblock(tenant)
-  end
 end
 
 timers.due.d = function(id)
   local waiter = waiters.get(id)
   if waiter and waiter.state ~= WAITING.granted then
     waiters.refuse(waiter, REASON.queue_timeout, 0)
-  end
-end
-
---- Nobody has claimed the grant: its daemon does not listen, and its waiters are not looked at
---- before it ticks again.
-timers.due.c = function(id)
-  local waiter = waiters.get(id)
-  if waiter and waiter.state == WAITING.granted then
-    leases.take_back(id)
-    daemons.is_deaf(waiter.daemon)
-    waiters.park(waiter)
   end
 end

@@ -111,6 +111,8 @@ export const CODES = {
     rates: 13,
     rest: 14,
   },
+  /** Bytes of a lease's record before its texts and before its reserve; a period that is none. */
+  PACKED: { fixed: 55, reserve: 36, no_period: 4_294_967_295 },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
   ACQUIRE: { fresh: 1, priority: 16 },
   /** Flags of a release beside its outcome: what it tells of the use. */

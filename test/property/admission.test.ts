@@ -176,10 +176,13 @@ class World {
 
   note(id: string, told: Told): void {
     this.seen.add(told.reason === undefined ? told.tag : `${told.tag} ${told.reason}`);
-    if (told.tag === 'granted' || told.tag === 'denied') {
-      if (this.finals.has(id)) throw new Error(`${id} was answered twice`);
-      this.finals.set(id, told.tag);
+    if (told.tag !== 'granted' && told.tag !== 'denied') return;
+    // One that asks in the very tick of its refusal hears it twice.
+    const again = this.finals.get(id);
+    if (again !== undefined && (again !== 'denied' || told.tag !== 'denied')) {
+      throw new Error(`${id} was ${again}, and then ${told.tag}`);
     }
+    this.finals.set(id, told.tag);
   }
 
   async leases(daemonNumber: number): Promise<{ id: string; fence: number }[]> {
@@ -302,7 +305,7 @@ class World {
   }
 }
 
-const RUNS = Number(process.env['ADMISSION_RUNS'] ?? 60);
+const RUNS = Number(process.env['ADMISSION_RUNS'] ?? 40);
 
 describe('admission, on any sequence of commands,', () => {
   it('keeps its invariants after every step, and ends with nothing left', async () => {
@@ -318,7 +321,7 @@ describe('admission, on any sequence of commands,', () => {
         }
         await world.finish();
       }),
-      { numRuns: RUNS, interruptAfterTimeLimit: 160_000, ...seedOf(process.env['ADMISSION_SEED']) },
+      { numRuns: RUNS, interruptAfterTimeLimit: 150_000, ...seedOf(process.env['ADMISSION_SEED']) },
     );
 
     expect(MUST_MEET.filter((what) => !seen.has(what))).toEqual([]);

@@ -29,10 +29,15 @@ const FILES: readonly LuaFile[] = readdirSync(LUA, { recursive: true, encoding: 
 const MAX_RULE_LINES = 80;
 const MAX_FUNCTION_LINES = 30;
 /** Not rules but what rules look at: one structure each, whose parts share what they remember. */
-const VIEWS = ['accounts', 'choice', 'classes', 'expiry'].map((name) => `scheduler/${name}.lua`);
+const VIEWS = [
+  ...['accounts', 'choice', 'classes', 'expiry'].map((name) => `scheduler/${name}.lua`),
+  ...['flows', 'waiters'].map((name) => `waiting/${name}.lua`),
+  'lib/operations.lua',
+];
 const MAX_VIEW_LINES = 160;
-/** Libraries, and scripts of their own with a header that declares them. */
 const MAX_OTHER_LINES = 130;
+/** Scripts of their own: a third of them is the header that declares every key. */
+const MAX_SCRIPT_LINES = 180;
 
 /** Functions that begin and end in the first column, with their number of lines. */
 function functionsOf({ path, lines }: LuaFile): { readonly name: string; readonly size: number }[] {
@@ -59,6 +64,7 @@ describe('every file of lua/', () => {
   it('is small: a rule, a view, a library each within its bound', () => {
     const boundOf = (path: string): number => {
       if (VIEWS.includes(path)) return MAX_VIEW_LINES;
+      if (!path.includes('/')) return MAX_SCRIPT_LINES;
       return path.startsWith('scheduler/') ? MAX_RULE_LINES : MAX_OTHER_LINES;
     };
 
@@ -102,7 +108,7 @@ describe('every file of lua/', () => {
   it('calls Redis with declared keys only', () => {
     const calls = FILES.flatMap((file) => matches(file, /redis\.call\([^)]*/g));
 
-    const others = calls.filter((call) => !/call\('TIME'|call\('?\w+'?, key(_|$|,)/.test(call));
+    const others = calls.filter((call) => !/call\('TIME'|call\('SPUBLISH'|call\('?\w+'?, key(_|$|,)/.test(call));
 
     expect(calls.length).toBeGreaterThan(40);
     expect(others).toEqual([]);

@@ -1,0 +1,42 @@
+-- The view of pools as fair queueing sees them: virtual time, mean hold and mean gap between
+-- hand-offs in ms, time of the last hand-off, and the weights of the flows that wait, together.
+local known, epoch, changed
+
+function pools.begin()
+  known = memory.of('pools', 0)
+  epoch, changed = memory.epoch, {}
+end
+
+function pools.of(name)
+  local pool = known[name]
+  if not pool or pool.epoch ~= epoch then
+    local raw = redis.call('HGET', key_flows, name)
+    pool = { name = name, epoch = epoch, time = 0, hold = 0, gap = 0, last = 0, backlog = 0 }
+    if raw and #raw >= FLOWS.pool then
+      pool.time, pool.hold, pool.gap, pool.last, pool.backlog = struct.unpack('<ddddd', raw)
+    end
+    known[name] = pool
+  end
+  return pool
+end
+
+function pools.touch(pool)
+  changed[pool.name] = pool
+end
+
+--- A waiter of the pool was served: how often that happens.
+function pools.handed_off(pool)
+  local gap = cell.now - pool.last
+  pool.gap = pool.gap > 0 and pool.gap + (gap - pool.gap) / FLOWS.pool_memory or gap
+  pool.last = cell.now
+  pools.touch(pool)
+end
+
+function pools.commit()
+  local words = {}
+  for name, pool in pairs(changed) do
+    words[#words + 1], words[#words + 2] = name,
+      struct.pack('<ddddd', pool.time, pool.hold, pool.gap, pool.last, pool.backlog)
+  end
+  commit.write('HSET', key_flows, words)
+end
