@@ -2,7 +2,9 @@
 // combinations that must not be served. It reads leniently, so that its faults appear beside those
 // of the schema and not after them; what the schema refuses it passes over.
 import { z } from 'zod';
+import { checkCosts } from './costs-check.ts';
 import type { Fault, OptionPath } from './faults.ts';
+import { checkTenants } from './tenants-check.ts';
 
 const MAX_TARGETS = 8;
 
@@ -21,6 +23,10 @@ const outline = z.object({
   routes: z
     .record(z.string(), z.object({ targets: z.array(target) }).catch({ targets: [] }))
     .catch({}),
+  tenants: z
+    .record(z.string(), z.object({ keys: given }).catch({}))
+    .catch({})
+    .default({}),
 });
 
 type Outline = z.infer<typeof outline>;
@@ -34,6 +40,8 @@ export function crossCheck(tree: unknown): readonly Fault[] {
     ...checkAccounts(view.data),
     ...checkRoutes(view.data),
     ...checkImplicitRoutes(view.data),
+    ...checkCosts(tree),
+    ...checkTenants(tree),
   ];
 }
 
@@ -42,13 +50,17 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function checkListener({ server }: Outline): readonly Fault[] {
-  const open = server.apiKey === undefined && !isLoopback(server.host);
-  if (!open) return [];
+function checkListener({ server, tenants }: Outline): readonly Fault[] {
+  const hasKey = server.apiKey !== undefined || Object.values(tenants).some(hasKeys);
+  if (hasKey || isLoopback(server.host)) return [];
   const message =
     'is reachable from other machines, so it needs a key: set server.apiKey ' +
-    '(SLOTKEEPER_API_KEY), or listen on 127.0.0.1';
+    '(SLOTKEEPER_API_KEY) or keys of a tenant, or listen on 127.0.0.1';
   return [{ path: ['server', 'host'], message }];
+}
+
+function hasKeys({ keys }: { readonly keys?: unknown }): boolean {
+  return Array.isArray(keys) && keys.length > 0;
 }
 
 function checkAccounts({ pools }: Outline): readonly Fault[] {

@@ -46,7 +46,10 @@ function optionsBelow(path: string, node: Node): readonly OptionInfo[] {
 }
 
 function optionsAt(path: string, node: Node, required: boolean): readonly OptionInfo[] {
-  const isGroup = node.properties !== undefined || typeof node.additionalProperties === 'object';
+  // Plain values by any name are one option; groups by any name are groups.
+  const each = typeof node.additionalProperties === 'object' ? node.additionalProperties : {};
+  const hasNames = each.properties !== undefined;
+  const isGroup = node.properties !== undefined || hasNames;
   if (isGroup) return optionsBelow(path, node);
   if (node.items?.properties !== undefined) return optionsBelow(`${path}[]`, node.items);
   const fallback = node.default ?? inheritedDefault(path);

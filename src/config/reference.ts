@@ -13,6 +13,7 @@ Slotkeeper reads \`slotkeeper.config.yaml\` in the working directory, or the fil
 - The environment wins over the file, where an option names a variable. An empty variable counts as not set.
 - An account inherits from its pool what it leaves out: provider, base URL, credential, models and, one by one, the time limits.
 - Every model of a pool is an alias of its own that callers may ask for. A route of the same name replaces it; its targets are tried in their order.
+- Without \`budget\` no cost is counted and no request is refused for it. How money, runs and providers work: [budgets.md](budgets.md).
 
 \`\`\`yaml
 pools:

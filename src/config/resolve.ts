@@ -1,7 +1,16 @@
 // From what a file says to what the product works with: accounts with all that they inherit, and a
 // route for every model. It checks nothing: its input has passed the schema and the cross-checks.
+import { resolveBudget, resolvePrices, resolveRuns } from './costs-resolve.ts';
 import { DEFAULT_TIMEOUTS } from './schema.ts';
-import type { AccountConfig, Config, FileConfig, RouteConfig, UpstreamTimeouts } from './schema.ts';
+import { resolveRates, resolveTenants } from './tenants-resolve.ts';
+import type {
+  AccountConfig,
+  Config,
+  FileConfig,
+  RouteConfig,
+  TargetConfig,
+  UpstreamTimeouts,
+} from './schema.ts';
 
 type FilePool = FileConfig['pools'][string];
 type FileAccount = FilePool['accounts'][number];
@@ -11,13 +20,32 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
   const accounts = Object.entries(file.pools).flatMap(([name, pool]) => {
     return pool.accounts.map((account) => resolveAccount(name, pool, account));
   });
-  const { server, redis, scheduler, log } = file;
+  const { server, redis, scheduler, log, admin } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
-  return deepFreeze({ server, redis, scheduler, log, accounts, routes, demo });
+  const budget = resolveBudget(file.budget);
+  const prices = frozenMap(resolvePrices(file.prices));
+  const runs = resolveRuns(file.runs);
+  const tenants = frozenMap(resolveTenants(file.tenants));
+  return deepFreeze({
+    server,
+    redis,
+    scheduler,
+    log,
+    accounts,
+    routes,
+    budget,
+    prices,
+    runs,
+    tenants,
+    admin,
+    demo,
+  });
 }
 
 function resolveAccount(poolName: string, pool: FilePool, account: FileAccount): AccountConfig {
   const { name, maxConcurrency, weight, priority, enabled } = account;
+  const rates = resolveRates(account);
+  const hasRates = Object.keys(rates).length > 0;
   return {
     name,
     pool: poolName,
@@ -25,6 +53,7 @@ function resolveAccount(poolName: string, pool: FilePool, account: FileAccount):
     weight,
     priority,
     enabled,
+    ...(hasRates && { rates }),
     models: [...new Set(account.models ?? pool.models ?? [])],
     provider: account.provider ?? pool.provider ?? 'openai',
     baseUrl: (account.baseUrl ?? pool.baseUrl ?? '').replace(/\/+$/, ''),
@@ -52,8 +81,9 @@ function resolveRoutes(
   accounts: readonly AccountConfig[],
 ): Map<string, RouteConfig> {
   const routes = new Map<string, RouteConfig>();
-  for (const [alias, { targets }] of Object.entries(file.routes)) {
-    routes.set(alias, { alias, targets });
+  for (const [alias, { targets, defaults }] of Object.entries(file.routes)) {
+    const filled = targets.map((target) => withDefaults(target, defaults));
+    routes.set(alias, { alias, targets: filled });
   }
   const pools = new Map<string, Set<string>>();
   for (const { pool, models } of accounts) {
@@ -67,6 +97,15 @@ function resolveRoutes(
     routes.set(alias, { alias, targets: [...serving].map((pool) => ({ pool, model: alias })) });
   }
   return routes;
+}
+
+/** A target's own defaults go before its route's. */
+function withDefaults(
+  { pool, model, defaults }: TargetConfig,
+  ofRoute: TargetConfig['defaults'],
+): TargetConfig {
+  if (defaults === undefined && ofRoute === undefined) return { pool, model };
+  return { pool, model, defaults: { ...ofRoute, ...defaults } };
 }
 
 function refuseChange(): never {

@@ -253,13 +253,15 @@ export interface UpstreamTimeouts {
 }
 
 /** An account with everything that it inherits filled in. */
-export interface AccountConfig extends RateTerms {
+export interface AccountConfig {
   readonly name: string;
   readonly pool: string;
   readonly maxConcurrency: number;
   readonly weight: number;
   readonly priority: number;
   readonly enabled: boolean;
+  /** What the upstream allows in a minute. */
+  readonly rates?: RateTerms;
   readonly models: readonly string[];
   readonly provider: 'openai' | 'anthropic';
   readonly baseUrl: string;

@@ -1,19 +1,31 @@
 // What a request asks for: the model, read from its body, and the body to send for a target's
-// model. Decided and forwarded are the same bytes; only the model's name in them is ever replaced.
+// model. Decided and forwarded are the same bytes; only the model's name in them is ever replaced,
+// and fields are put before them that the caller left out and the target's configuration fills in.
 import { isUtf8 } from 'node:buffer';
+import type { BodyDefaults } from '../config/routes-schema.ts';
 import { AppError } from '../core/errors.ts';
+import type { Size } from '../costs/estimate.ts';
+import { missingFields } from './defaults.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
 import { checkField, checkName } from './fields.ts';
 import { scanObject, type ObjectScan } from './json-scan.ts';
-import { parseForm } from './multipart.ts';
+import { parseForm, type FormField } from './multipart.ts';
+import type { BodySessions } from './run.ts';
+import { sizeOfFields, wishesOf } from './size.ts';
 
 export interface Asked {
   /** The alias that the caller used. */
   readonly model: string;
   readonly contentType: string;
-  /** The body for an upstream that calls the model by `name`. */
-  bodyFor(name: string): Buffer;
+  /** How much it sends and wants, as far as costs go. */
+  readonly size: Size;
+  /** Where it may name its session. */
+  readonly sessions: BodySessions;
+  /** The body for an upstream that calls the model by `name`, with what its caller has left out. */
+  bodyFor(name: string, defaults?: BodyDefaults): Buffer;
 }
+
+const MAX_TEXT_BYTES = 100;
 
 /** Throws `invalid_request`, `invalid_params` or `unsupported_media_type`. */
 export function readAsked(body: Buffer, contentType: string, endpoint: ProxyEndpoint): Asked {
@@ -39,8 +51,32 @@ function readJson(body: Buffer, endpoint: ProxyEndpoint): Asked {
   return {
     model: modelOf(given, endpoint),
     contentType: 'application/json',
-    bodyFor: (name) => (name === given ? body : Buffer.from(withModel(text, name, scan))),
+    size: sizeOfFields(fields, endpoint.name),
+    sessions: sessionsIn(fields),
+    bodyFor: (name, defaults) => {
+      const missing = missingFields(names, defaults);
+      if (name === given && missing.length === 0) return body;
+      const renamed = name === given ? text : withModel(text, name, scan);
+      return Buffer.from(withFields(renamed, missing));
+    },
   };
+}
+
+/** `text`, which names a model, with more fields before all others. */
+function withFields(text: string, fields: ReturnType<typeof missingFields>): string {
+  const open = text.indexOf('{') + 1;
+  const added = fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},`);
+  return text.slice(0, open) + added.join('') + text.slice(open);
+}
+
+function sessionsIn({ user, metadata }: Readonly<Record<string, unknown>>): BodySessions {
+  const found: Partial<Record<keyof BodySessions, string>> = {};
+  if (typeof user === 'string') found.user = user;
+  if (typeof metadata !== 'object' || metadata === null) return found;
+  const { session_id: session, user_id: id } = metadata as Readonly<Record<string, unknown>>;
+  if (typeof session === 'string') found['metadata.session_id'] = session;
+  if (typeof id === 'string') found['metadata.user_id'] = id;
+  return found;
 }
 
 /** `text` with another model. Writing all of it anew from its parse would round large numbers. */
@@ -65,23 +101,28 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 
 function readForm(body: Buffer, contentType: string, endpoint: ProxyEndpoint): Asked {
   const { boundary, fields } = parseForm(body, contentType);
-  for (const { name, isFile, start, end } of fields) {
-    if (isFile) checkName(name);
-    else checkField(name, end - start > 100 ? '' : body.toString('utf8', start, end));
-  }
+  const texts = checkedTexts(body, fields);
   const models = fields.filter(({ name }) => name === 'model');
   const [place] = models;
   if (models.length > 1 || place?.isFile === true) {
     throw new AppError('invalid_params', 'Give model once, as text.', { param: 'model' });
   }
   const given = place && body.toString('utf8', place.start, place.end);
+  const names = fields.map(({ name }) => name);
   return {
     model: modelOf(given, endpoint),
     contentType,
-    bodyFor: (name) => {
-      if (name === given) return body;
-      if (place === undefined) return Buffer.concat([modelPart(boundary, name), body]);
+    size: { ...sizeOfForm(fields), ...wishesOf(texts, endpoint.name) },
+    sessions: sessionsIn(texts),
+    bodyFor: (name, defaults) => {
+      const missing = missingFields(names, defaults).map(([field, value]) => {
+        return formPart(boundary, field, typeof value === 'string' ? value : JSON.stringify(value));
+      });
+      if (name === given) return missing.length === 0 ? body : Buffer.concat([...missing, body]);
+      if (place === undefined)
+        return Buffer.concat([...missing, formPart(boundary, 'model', name), body]);
       return Buffer.concat([
+        ...missing,
         body.subarray(0, place.start),
         Buffer.from(name),
         body.subarray(place.end),
@@ -90,9 +131,32 @@ function readForm(body: Buffer, contentType: string, endpoint: ProxyEndpoint): A
   };
 }
 
-function modelPart(boundary: string, name: string): Buffer {
+/** The short texts of a form, by name; long ones are prompts and decide nothing. */
+function checkedTexts(
+  body: Buffer,
+  fields: readonly FormField[],
+): Readonly<Record<string, string>> {
+  const texts: [string, string][] = [];
+  for (const { name, isFile, start, end } of fields) {
+    if (isFile) checkName(name);
+    else {
+      const text = end - start > MAX_TEXT_BYTES ? '' : body.toString('utf8', start, end);
+      checkField(name, text);
+      texts.push([name, text]);
+    }
+  }
+  return Object.fromEntries(texts);
+}
+
+function sizeOfForm(fields: readonly FormField[]): Pick<Size, 'characters' | 'attachments'> {
+  const texts = fields.filter(({ isFile }) => !isFile);
+  const characters = texts.reduce((sum, { start, end }) => sum + end - start, 0);
+  return { characters, attachments: fields.length - texts.length };
+}
+
+function formPart(boundary: string, name: string, value: string): Buffer {
   return Buffer.from(
-    `--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${name}\r\n`,
+    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
   );
 }
 

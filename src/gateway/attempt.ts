@@ -1,7 +1,7 @@
 // One upstream try: sends the request to the account of a lease and lets the answer through, byte
 // for byte, with back-pressure. It ends exactly once; it takes no slot and gives none back.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AccountConfig } from '../config/schema.ts';
+import type { AccountConfig, TargetConfig } from '../config/schema.ts';
 import type { Outcome } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { AnswerListener, UpstreamCall } from '../upstream/call.ts';
@@ -17,8 +17,8 @@ export interface AttemptOptions {
   readonly upstream: UpstreamClient;
   readonly account: AccountConfig;
   readonly asked: Asked;
-  /** What the account calls the model. */
-  readonly model: string;
+  /** What the account calls the model, and what is said to it where the caller left it out. */
+  readonly target: Pick<TargetConfig, 'model' | 'defaults'>;
   readonly writeIdleTimeoutMs: number;
 }
 
@@ -50,10 +50,10 @@ class Attempt implements AnswerListener, Worker {
   }
 
   start(): void {
-    const { upstream, account, asked, model, writeIdleTimeoutMs } = this.#options;
+    const { upstream, account, asked, target, writeIdleTimeoutMs } = this.#options;
     const { req, endpoint } = this.#exchange;
     const headers = upstreamHeaders(account, req.headers, asked.contentType);
-    const body = asked.bodyFor(model);
+    const body = asked.bodyFor(target.model, target.defaults);
     this.#exchange.attempts += 1;
     this.#exchange.calledAtMs = performance.now();
     this.#exchange.worker = this;
@@ -72,6 +72,7 @@ class Attempt implements AnswerListener, Worker {
       return;
     }
     this.#status = status;
+    this.#exchange.isAnswered = status < 300;
     this.#head = this.#headFor(headers);
     const type = headers['content-type'] ?? '';
     const plain = headers['content-encoding'] === undefined;
@@ -87,6 +88,7 @@ class Attempt implements AnswerListener, Worker {
   data(chunk: Buffer): boolean {
     const exchange = this.#exchange;
     exchange.firstByteAtMs ??= performance.now();
+    exchange.answerBytes += chunk.length;
     const fault = this.#sse?.see(chunk);
     if (fault !== undefined) {
       this.broken(new AppError('upstream_protocol', FAULTS[fault]));

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Outcome } from '../core/domain.ts';
+import type { SessionSource } from '../config/costs-resolve.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { EndpointName } from './endpoints.ts';
 
@@ -45,6 +46,10 @@ export interface GatewayEvents {
   finished: FinishedRequest;
   /** The store did not confirm a release in time; the scheduler goes on trying by itself. */
   releaseFailed: { readonly requestId: string; readonly account: string; readonly error: Error };
+  /** A session's id without the configured form: the request belongs to no run. */
+  sessionWithoutRun: { readonly source: SessionSource | undefined };
+  /** The store did not remember the provider of a run: a later request of the run decides it. */
+  runNotRemembered: { readonly error: Error };
 }
 
 /** EventEmitter with the events' payloads typed. Listeners must not throw. */

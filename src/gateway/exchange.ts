@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Outcome } from '../core/domain.ts';
+import type { Run } from '../sessions/run-provider.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
 import type { FinishedRequest } from './events.ts';
@@ -37,12 +38,19 @@ export class Exchange {
   #broken: AppError | undefined;
 
   route: string | undefined;
+  /** The run that it belongs to, if any. */
+  run: Run | undefined;
+  /** The provider that the run has from an earlier request. */
+  runProvider: string | undefined;
   pool: string | undefined;
   account: string | undefined;
   outcome: Outcome | undefined;
   attempts = 0;
   stream = false;
   usage: Usage | undefined;
+  /** Whether the upstream began a good answer (2xx), and how many bytes of its body came. */
+  isAnswered = false;
+  answerBytes = 0;
   /** When the client's body had arrived; waiting for it is not overhead. */
   receivedAtMs = 0;
   queueMs = 0;

@@ -8,8 +8,11 @@ import { AppError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { UpstreamClient } from '../upstream/client.ts';
+import type { ChargeRules } from './charge.ts';
+import { providersOf } from './destination.ts';
 import { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
+import type { RunRules } from './run.ts';
 import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
 
@@ -19,6 +22,8 @@ export interface GatewayDeps {
   readonly accounts: ReadonlyMap<string, AccountConfig>;
   /** By alias. */
   readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly charging: ChargeRules;
+  readonly runs: RunRules;
   readonly maxBodyBytes: number;
   /** Time in ms for which a client may refuse to read before it is cut off. */
   readonly writeIdleTimeoutMs: number;
@@ -36,7 +41,8 @@ export class Gateway implements Service {
 
   constructor(deps: GatewayDeps) {
     this.routes = deps.routes;
-    this.#context = { ...deps, upstream: new UpstreamClient(), events: this.events };
+    const places = { routes: deps.routes, providers: providersOf(deps.accounts.values()) };
+    this.#context = { ...deps, places, upstream: new UpstreamClient(), events: this.events };
     // One listener for all: a signal per lease costs each request more than its routing.
     deps.scheduler.events.on('lost', ({ requestId }) => this.#breakLost(requestId));
   }

@@ -1,24 +1,31 @@
-// One request, told as a story: read it, resolve its route, take a slot, try the upstream, let the
-// answer through, and give the slot back in one `finally`, whatever happened.
-import type { AccountConfig, RouteConfig } from '../config/schema.ts';
+// One request, told as a story: read it, resolve where it may go, estimate its cost, take a slot, try
+// the upstream, let the answer through, and in one `finally` settle and give the slot back, whatever
+// happened.
+import type { AccountConfig } from '../config/schema.ts';
 import type { Outcome } from '../core/domain.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { ReleaseReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
-import { readAsked } from './asked.ts';
+import { readAsked, type Asked } from './asked.ts';
 import { attempt } from './attempt.ts';
 import { readBody } from './body.ts';
+import { chargeOf, settlementOf, type Charge, type ChargeRules } from './charge.ts';
+import { resolveDestination, type Destination, type Places } from './destination.ts';
 import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
+import { principalOf } from './principal.ts';
+import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
 export interface ServeContext {
   readonly scheduler: Pick<Scheduler, 'acquire'>;
   readonly upstream: UpstreamClient;
   /** By name. */
   readonly accounts: ReadonlyMap<string, AccountConfig>;
-  /** By alias. */
-  readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly places: Places;
+  readonly charging: ChargeRules;
+  readonly runs: RunRules;
   readonly maxBodyBytes: number;
   readonly writeIdleTimeoutMs: number;
   readonly events: GatewayEmitter;
@@ -35,30 +42,45 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   const body = await readBody(exchange, context.maxBodyBytes);
   exchange.receivedAtMs = performance.now();
   const asked = readAsked(body, req.headers['content-type'] ?? '', endpoint);
-  const route = routeOf(asked.model, context.routes);
-  exchange.route = route.alias;
+  const destination = await findDestination(exchange, asked, context);
+  const charge = chargeOf(asked.size, destination.targets, context.charging);
 
-  const lease = await acquireSlot(exchange, route, context);
+  const lease = await acquireSlot(exchange, charge, context);
   let outcome: Outcome = 'ignored';
   try {
+    const { run, runProvider } = exchange;
+    if (run && runProvider === undefined) await keepProvider(lease.target.pool, run, context);
     exchange.throwIfBroken();
     const account = accountOf(lease, context.accounts);
-    const { model } = lease.target;
-    const options = { upstream, account, asked, model, writeIdleTimeoutMs };
+    const target = charge.targets[lease.targetIndex] ?? lease.target;
+    const options = { upstream, account, asked, target, writeIdleTimeoutMs };
     const end = await attempt(exchange, options);
     outcome = end.outcome;
     if (end.kind === 'failed') throw end.error;
   } finally {
-    giveBack(exchange, { lease, outcome, events: context.events });
+    giveBack(exchange, { lease, outcome, charge, context });
   }
 }
 
-function routeOf(model: string, routes: ServeContext['routes']): RouteConfig {
-  const route = routes.get(model);
-  if (route !== undefined) return route;
-  throw new AppError('model_not_found', 'No such model is configured; GET /v1/models lists them.', {
-    param: 'model',
-  });
+/** Its route, narrowed to the provider that it names or that its run has. */
+async function findDestination(
+  exchange: Exchange,
+  asked: Asked,
+  { places, runs, events }: ServeContext,
+): Promise<Destination> {
+  const { headers } = exchange.req;
+  const { tenant } = principalOf(exchange.req);
+  const provider = headerOf(headers['x-slotkeeper-provider']);
+  const { routes, terms } = tenant;
+  const wish = { model: asked.model, provider, allowed: terms.providers, routes };
+  const destination = resolveDestination(wish, places);
+  exchange.route = destination.alias;
+  const run = runIn(headers, asked.sessions, { rules: runs, events });
+  if (run === undefined) return destination;
+  exchange.run = { tenant: tenant.name, run };
+  if (destination.provider === undefined)
+    exchange.runProvider = await providerOfRun(exchange.run, runs);
+  return stayWith(exchange.runProvider, destination, places);
 }
 
 /**
@@ -68,11 +90,14 @@ function routeOf(model: string, routes: ServeContext['routes']): RouteConfig {
  */
 async function acquireSlot(
   exchange: Exchange,
-  route: RouteConfig,
+  { targets, tokens, reserveMicro }: Charge,
   { scheduler }: ServeContext,
 ): Promise<Lease> {
   const askedAtMs = performance.now();
-  const lease = await scheduler.acquire({ targets: route.targets });
+  const reserve = reserveMicro === undefined ? undefined : { reserveMicro };
+  const { tenant } = principalOf(exchange.req);
+  const who = { tenant: tenant.name, priority: tenant.terms.priority };
+  const lease = await scheduler.acquire({ ...who, targets, tokens, ...reserve });
   exchange.slotId = lease.requestId;
   exchange.queueMs = performance.now() - askedAtMs;
   exchange.pool = lease.target.pool;
@@ -88,13 +113,36 @@ function accountOf(lease: Lease, accounts: ServeContext['accounts']): AccountCon
 }
 
 /** Not waited for: the client's answer never depends on the store's. */
-function giveBack(
-  exchange: Exchange,
-  { lease, outcome, events }: { lease: Lease; outcome: Outcome; events: GatewayEmitter },
-): void {
+function giveBack(exchange: Exchange, ended: Ended): void {
+  const { lease, outcome, context } = ended;
   exchange.outcome = outcome;
-  lease.release({ outcome }).catch((error: unknown) => {
+  lease.release(reportOf(exchange, ended)).catch((error: unknown) => {
     const { requestId } = exchange;
-    events.emit('releaseFailed', { requestId, account: lease.account, error: asAppError(error) });
+    const { account } = lease;
+    context.events.emit('releaseFailed', { requestId, account, error: asAppError(error) });
   });
+}
+
+interface Ended {
+  readonly lease: Lease;
+  readonly outcome: Outcome;
+  readonly charge: Charge;
+  readonly context: ServeContext;
+}
+
+/** What was used, and where it is booked. */
+function reportOf(exchange: Exchange, { lease, outcome, charge, context }: Ended): ReleaseReport {
+  const { usage, isAnswered, answerBytes, route = '', run } = exchange;
+  const { target } = lease;
+  const { tokens, costMicro } = settlementOf(
+    { usage, isAnswered, bytes: answerBytes },
+    { charge, target, rules: context.charging },
+  );
+  if (costMicro === undefined) return { outcome, tokens };
+  const spend = { route, model: target.model, ...(run && { run: run.run }) };
+  return { outcome, tokens, costMicro, spend };
+}
+
+function headerOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join() : header;
 }

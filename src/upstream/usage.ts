@@ -5,6 +5,7 @@
 export interface Usage {
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
+  /** A part of the input tokens. */
   readonly cachedInputTokens: number | undefined;
 }
 
@@ -87,10 +88,16 @@ function readUsage(value: unknown): Usage | undefined {
   const details = (fields['prompt_tokens_details'] ??
     fields['input_tokens_details'] ??
     {}) as Fields;
+  const apart = {
+    read: count(fields['cache_read_input_tokens']),
+    written: count(fields['cache_creation_input_tokens']),
+  };
+  const input = count(fields['prompt_tokens'] ?? fields['input_tokens']);
   const usage = {
-    inputTokens: count(fields['prompt_tokens'] ?? fields['input_tokens']),
+    // Anthropic counts what its cache has read or written beside the input, others within it.
+    inputTokens: input === undefined ? undefined : input + (apart.read ?? 0) + (apart.written ?? 0),
     outputTokens: count(fields['completion_tokens'] ?? fields['output_tokens']),
-    cachedInputTokens: count(details['cached_tokens'] ?? fields['cache_read_input_tokens']),
+    cachedInputTokens: count(details['cached_tokens']) ?? apart.read,
   };
   return usage.inputTokens === undefined && usage.outputTokens === undefined ? undefined : usage;
 }

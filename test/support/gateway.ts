@@ -8,6 +8,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
+import { admissionOf, loadChargeRules, makeRunRules } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createProxyRouter } from '../../src/http/routes/proxy.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -15,6 +16,7 @@ import { createLogger } from '../../src/log/logger.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { startTenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
 
 export const UPSTREAM_KEY = 'upstream-credential-1';
@@ -29,7 +31,11 @@ export interface TestGatewayOptions {
   /** Settings of `server`. */
   readonly server?: Readonly<Record<string, unknown>>;
   readonly leaseMs?: number;
+  /** More of the configuration, over what is there; a function of the upstream's origin. */
+  readonly file?: MoreConfig | ((upstream: string) => MoreConfig);
 }
+
+type MoreConfig = Readonly<Record<string, unknown>>;
 
 export interface TestGateway {
   readonly url: string;
@@ -58,12 +64,15 @@ export async function startGateway(
     keyStyle: 'plain',
     timeoutMs: 1000,
   });
-  await scheduler.configure(config.accounts);
+  await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();
+  const logger = createLogger({ level: 'error', stream: new PassThrough() });
   const gateway = new Gateway({
     scheduler,
     accounts: new Map(config.accounts.map((account) => [account.name, account])),
     routes: config.routes,
+    charging: await loadChargeRules(config, logger),
+    runs: makeRunRules(config, { redis, keyStyle: 'plain' }),
     maxBodyBytes: config.server.maxBodyBytes,
     writeIdleTimeoutMs: config.server.writeIdleTimeoutMs,
   });
@@ -73,10 +82,11 @@ export async function startGateway(
     config,
     version: '0.0.0',
     scheduler,
+    tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
     proxy: createProxyRouter(gateway),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),
-    logger: createLogger({ level: 'error', stream: new PassThrough() }),
+    logger,
     onFinished: () => undefined,
     isDraining: () => false,
   });
@@ -112,6 +122,7 @@ export async function startGateway(
 
 function aConfig(cell: string, options: TestGatewayOptions) {
   const { upstream, provider = 'openai', slots = 2, timeouts = {}, server = {} } = options;
+  const more = typeof options.file === 'function' ? options.file(upstream) : options.file;
   const file = {
     server: { port: 0, ...server },
     scheduler: { cell, leaseMs: options.leaseMs ?? 30_000, recoveryMs: 0 },
@@ -129,6 +140,7 @@ function aConfig(cell: string, options: TestGatewayOptions) {
       'gpt-4': { targets: [{ pool: 'openai', model: 'gpt-4' }] },
       deep: { targets: [{ pool: 'openai', model: 'gpt-4-0613' }] },
     },
+    ...more,
   };
   return parseConfig(JSON.stringify(file), { source: 'test', env: {} });
 }

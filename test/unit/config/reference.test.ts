@@ -44,6 +44,8 @@ describe('the list of options', () => {
       'redis.url',
       'pools.<name>.credential',
       'pools.<name>.accounts[].credential',
+      'tenants.<name>.keys',
+      'admin.token',
     ]);
   });
 });

@@ -82,9 +82,9 @@ describe('the usage', () => {
       { inputTokens: 30, outputTokens: 9, cachedInputTokens: 4 },
     ],
     [
-      'a message',
+      'a message, which counts cached input beside the other',
       'event: message_delta\ndata: {"type":"message_delta","usage":{"input_tokens":8,"cache_read_input_tokens":2,"output_tokens":15}}\n\n',
-      { inputTokens: 8, outputTokens: 15, cachedInputTokens: 2 },
+      { inputTokens: 10, outputTokens: 15, cachedInputTokens: 2 },
     ],
   ])('of %s is found', (_what, text, usage) => {
     expect(usageIn(Buffer.from(text))).toMatchObject(usage);

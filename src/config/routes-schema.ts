@@ -1,0 +1,52 @@
+// The options of `routes`: where an alias leads, and what its requests say where their callers have
+// left it out. Whether pools and models are there is checked in crosscheck.ts.
+import { z } from 'zod';
+import { parameterFault } from '../core/body-fields.ts';
+import { model, name } from './names.ts';
+
+/** Fields of a request's body, by name, with any JSON value. */
+export type BodyDefaults = Readonly<Record<string, unknown>>;
+
+const parameters = z
+  .record(z.string(), z.json())
+  .superRefine((given, context) => {
+    for (const [field, value] of Object.entries(given)) {
+      const fault = parameterFault(field, value);
+      if (fault !== undefined) {
+        context.addIssue({ code: 'custom', path: [field], message: fault });
+      }
+    }
+  })
+  .optional();
+
+const target = z.strictObject({
+  pool: name,
+  model,
+  defaults: parameters.meta({
+    description: 'The same for this target alone; it goes before the route’s.',
+  }),
+});
+
+const route = z.strictObject({
+  targets: z.array(target).min(1).max(8),
+  defaults: parameters.meta({
+    description:
+      'Fields that a request gets where its caller left them out, such as `temperature`.',
+  }),
+});
+
+export const routesSchema = z.record(model, route).default({}).meta({
+  description: 'Model aliases that callers use; a model without one is its own alias.',
+});
+
+export interface TargetConfig {
+  readonly pool: string;
+  readonly model: string;
+  /** What a request to this target says where its caller has left it out. */
+  readonly defaults?: BodyDefaults | undefined;
+}
+
+export interface RouteConfig {
+  readonly alias: string;
+  readonly targets: readonly TargetConfig[];
+}
