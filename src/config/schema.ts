@@ -63,6 +63,11 @@ const server = z
       description: 'Time in ms for which a client may refuse to read before it is cut off.',
       env: 'SLOTKEEPER_WRITE_IDLE_TIMEOUT_MS',
     }),
+    waitKeepAliveMs: ms(0, 600_000).default(0).meta({
+      description:
+        'Interval in ms of SSE comments to a client whose stream waits for a slot; 0 sends none.',
+      env: 'SLOTKEEPER_WAIT_KEEP_ALIVE_MS',
+    }),
     shutdownGraceMs: ms(0, 3_600_000).default(30_000).meta({
       description: 'Time in ms that running requests get after SIGTERM.',
       env: 'SLOTKEEPER_SHUTDOWN_GRACE_MS',

@@ -17,6 +17,8 @@ export interface Asked {
   /** The alias that the caller used. */
   readonly model: string;
   readonly contentType: string;
+  /** Whether the answer is to be a stream of events. */
+  readonly wantsStream: boolean;
   /** How much it sends and wants, as far as costs go. */
   readonly size: Size;
   /** Where it may name its session. */
@@ -51,6 +53,7 @@ function readJson(body: Buffer, endpoint: ProxyEndpoint): Asked {
   return {
     model: modelOf(given, endpoint),
     contentType: 'application/json',
+    wantsStream: fields['stream'] === true,
     size: sizeOfFields(fields, endpoint.name),
     sessions: sessionsIn(fields),
     bodyFor: (name, defaults) => {
@@ -112,6 +115,7 @@ function readForm(body: Buffer, contentType: string, endpoint: ProxyEndpoint): A
   return {
     model: modelOf(given, endpoint),
     contentType,
+    wantsStream: false,
     size: { ...sizeOfForm(fields), ...wishesOf(texts, endpoint.name) },
     sessions: sessionsIn(texts),
     bodyFor: (name, defaults) => {

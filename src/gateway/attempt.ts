@@ -12,6 +12,7 @@ import { SseWatch, type SseFault } from '../upstream/sse.ts';
 import { Tail, usageIn } from '../upstream/usage.ts';
 import type { Asked } from './asked.ts';
 import type { Exchange, Worker } from './exchange.ts';
+import { rateLimitHeaders } from './rate-limit-headers.ts';
 
 export interface AttemptOptions {
   readonly upstream: UpstreamClient;
@@ -73,8 +74,13 @@ class Attempt implements AnswerListener, Worker {
     }
     this.#status = status;
     this.#exchange.isAnswered = status < 300;
-    this.#head = this.#headFor(headers);
     const type = headers['content-type'] ?? '';
+    if (this.#exchange.res.headersSent && !isEvents(status, type)) {
+      const message = `The upstream answered the waiting stream with status ${status}.`;
+      this.broken(new AppError('upstream_protocol', message));
+      return;
+    }
+    this.#head = this.#exchange.res.headersSent ? undefined : this.#headFor(headers);
     const plain = headers['content-encoding'] === undefined;
     if (plain && /^text\/event-stream\b/i.test(type)) {
       this.#sse = new SseWatch();
@@ -164,9 +170,16 @@ class Attempt implements AnswerListener, Worker {
       'x-slotkeeper-overhead-ms',
       overheadMs.toFixed(1),
     ];
-    passHeaders(upstream, headers);
+    const { limits } = this.#exchange;
+    passHeaders(upstream, headers, { withLimits: limits === undefined });
+    if (limits !== undefined) headers.push(...rateLimitHeaders(limits));
     return headers;
   }
+}
+
+/** Whether an answer may go on in a stream that has begun: its head is gone. */
+function isEvents(status: number, type: string): boolean {
+  return status === 200 && /^text\/event-stream\b/i.test(type);
 }
 
 const FAULTS: Readonly<Record<SseFault, string>> = {

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Outcome } from '../core/domain.ts';
 import type { Run } from '../sessions/run-provider.ts';
+import type { RateLimits } from '../scheduler/limits.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
 import type { FinishedRequest } from './events.ts';
@@ -46,7 +47,11 @@ export class Exchange {
   account: string | undefined;
   outcome: Outcome | undefined;
   attempts = 0;
+  /** What its client asked for, and whether its answer is a stream of events. */
+  wantsStream = false;
   stream = false;
+  /** What is left of its tenant's rates, once that is decided. */
+  limits: RateLimits | undefined;
   usage: Usage | undefined;
   /** Whether the upstream began a good answer (2xx), and how many bytes of its body came. */
   isAnswered = false;

@@ -17,7 +17,10 @@ import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
 
 export interface GatewayDeps {
-  readonly scheduler: ServeContext['scheduler'] & Pick<Scheduler, 'events'>;
+  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'events'>;
+  /** How long in ms a request may wait for its slot by default. */
+  readonly waitMs: number;
+  readonly waitKeepAliveMs: number;
   /** By name, of all pools. */
   readonly accounts: ReadonlyMap<string, AccountConfig>;
   /** By alias. */
@@ -42,7 +45,9 @@ export class Gateway implements Service {
   constructor(deps: GatewayDeps) {
     this.routes = deps.routes;
     const places = { routes: deps.routes, providers: providersOf(deps.accounts.values()) };
-    this.#context = { ...deps, places, upstream: new UpstreamClient(), events: this.events };
+    const { scheduler, waitMs, waitKeepAliveMs } = deps;
+    const slots = { scheduler, waitMs, waitKeepAliveMs };
+    this.#context = { ...deps, slots, places, upstream: new UpstreamClient(), events: this.events };
     // One listener for all: a signal per lease costs each request more than its routing.
     deps.scheduler.events.on('lost', ({ requestId }) => this.#breakLost(requestId));
   }

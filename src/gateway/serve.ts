@@ -1,11 +1,10 @@
-// One request, told as a story: read it, resolve where it may go, estimate its cost, take a slot, try
-// the upstream, let the answer through, and in one `finally` settle and give the slot back, whatever
+// One request, told as a story: read it, resolve where it may go, estimate its cost, take a slot
+// (perhaps wait), try the upstream, let the answer through, and in one `finally` settle and give the slot back, whatever
 // happened.
 import type { AccountConfig } from '../config/schema.ts';
 import type { Outcome } from '../core/domain.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { ReleaseReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
 import { readAsked, type Asked } from './asked.ts';
@@ -16,10 +15,11 @@ import { resolveDestination, type Destination, type Places } from './destination
 import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { principalOf } from './principal.ts';
+import { takeSlot, type SlotRules } from './slot.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
 export interface ServeContext {
-  readonly scheduler: Pick<Scheduler, 'acquire'>;
+  readonly slots: SlotRules;
   readonly upstream: UpstreamClient;
   /** By name. */
   readonly accounts: ReadonlyMap<string, AccountConfig>;
@@ -45,7 +45,8 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   const destination = await findDestination(exchange, asked, context);
   const charge = chargeOf(asked.size, destination.targets, context.charging);
 
-  const lease = await acquireSlot(exchange, charge, context);
+  exchange.wantsStream = asked.wantsStream;
+  const lease = await takeSlot(exchange, charge, context.slots);
   let outcome: Outcome = 'ignored';
   try {
     const { run, runProvider } = exchange;
@@ -81,28 +82,6 @@ async function findDestination(
   if (destination.provider === undefined)
     exchange.runProvider = await providerOfRun(exchange.run, runs);
   return stayWith(exchange.runProvider, destination, places);
-}
-
-/**
- * The slot's id is made by the scheduler, always: a client that repeats its x-request-id runs as
- * many requests as it sends. An acquire is answered within the store's timeout, so a client that
- * leaves meanwhile is noticed afterwards; a signal per request would cost more than this file.
- */
-async function acquireSlot(
-  exchange: Exchange,
-  { targets, tokens, reserveMicro }: Charge,
-  { scheduler }: ServeContext,
-): Promise<Lease> {
-  const askedAtMs = performance.now();
-  const reserve = reserveMicro === undefined ? undefined : { reserveMicro };
-  const { tenant } = principalOf(exchange.req);
-  const who = { tenant: tenant.name, priority: tenant.terms.priority };
-  const lease = await scheduler.acquire({ ...who, targets, tokens, ...reserve });
-  exchange.slotId = lease.requestId;
-  exchange.queueMs = performance.now() - askedAtMs;
-  exchange.pool = lease.target.pool;
-  exchange.account = lease.account;
-  return lease;
 }
 
 function accountOf(lease: Lease, accounts: ServeContext['accounts']): AccountConfig {

@@ -12,6 +12,8 @@ export type ErrorOrigin = 'gateway' | 'upstream';
 export interface SendErrorOptions {
   /** By default told by the code: `upstream_…` are the upstream's. */
   readonly origin?: ErrorOrigin;
+  /** More headers, flat names and values. */
+  readonly headers?: readonly string[];
 }
 
 const STATUSES: Readonly<Record<ErrorCode, number>> = {
@@ -80,11 +82,20 @@ export function errorBody(
   const { message, param = null } = error;
   const { dialect, origin, requestId } = options;
   const code = WIRE_CODES[error.code] ?? error.code;
+  const why = reasonOf(error);
   if (dialect === 'anthropic') {
-    const body = { type: anthropicType(error.code), message, code, origin };
+    const body = { type: anthropicType(error.code), message, code, origin, ...why };
     return JSON.stringify({ type: 'error', error: body, request_id: requestId });
   }
-  return JSON.stringify({ error: { message, type: openaiType(error.code), param, code, origin } });
+  const type = openaiType(error.code);
+  return JSON.stringify({ error: { message, type, param, code, origin, ...why } });
+}
+
+/** Which rule refused, and when to try again; of what may pass by waiting or changing a limit. */
+function reasonOf(error: AppError): { rule: string; retry_after_ms: number | null } | undefined {
+  const status = statusOf(error.code);
+  if (status !== 429 && status !== 503) return undefined;
+  return { rule: error.code, retry_after_ms: error.retryAfterMs ?? null };
 }
 
 /**
@@ -108,6 +119,7 @@ export function sendError(
   const origin = options.origin ?? originOf(told.code);
   const body = errorBody(told, { dialect: dialectOf(req), origin, requestId });
   const headers = errorHeaders(told, { requestId, origin, bytes: Buffer.byteLength(body) });
+  if (options.headers !== undefined) headers.push(...options.headers);
   res.writeHead(status, headers);
   res.end(req.method === 'HEAD' ? undefined : body);
 }

@@ -22,6 +22,7 @@ export function logScheduler(events: SchedulerEmitter, logger: Logger): void {
   events.on('audited', (event) => {
     if (event.differences > 0) logger.error('an audit found differences', event);
   });
+  events.on('budgetWarning', (event) => logger.warn('a budget passed its warning', event));
   logStoreErrors(events, logger);
 }
 

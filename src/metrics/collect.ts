@@ -11,6 +11,8 @@ export interface CollectorOptions {
   readonly readCounters: () => Promise<Counters>;
   /** Leases that this daemon holds. */
   readonly held: () => number;
+  /** Acquires of this daemon that wait. */
+  readonly waiting: () => number;
 }
 
 /** A function that brings the gauges up to date; concurrent calls share one read. */
@@ -19,6 +21,7 @@ export function createCollector(options: CollectorOptions): () => Promise<void> 
   let running: Promise<void> | undefined;
   return async () => {
     options.metrics.heldLeases.set(options.held());
+    options.metrics.queueWaiting.set(options.waiting());
     if (performance.now() - readAtMs < MAX_AGE_MS) return;
     running ??= readInto(options).finally(() => {
       running = undefined;
@@ -44,4 +47,15 @@ async function readInto({ metrics, readCounters }: CollectorOptions): Promise<vo
     metrics.modelInFlight.set({ pool, model }, inFlight);
   }
   metrics.cellLeases.set(counters.leases);
+  metrics.cellWaiting.set(counters.waiting);
+  const {
+    settledMicro = 0,
+    reservedMicro = 0,
+    overrunMicro = 0,
+    stopMicro = 0,
+  } = counters.budget ?? {};
+  metrics.budgetSettled.set(settledMicro);
+  metrics.budgetReserved.set(reservedMicro);
+  metrics.budgetOverrun.set(overrunMicro);
+  metrics.budgetStop.set(stopMicro);
 }

@@ -23,6 +23,11 @@ export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: 
     metrics.releases.inc({ pool, outcome });
     metrics.leaseHeldSeconds.observe({ pool }, msToSeconds(heldMs));
   });
+  events.on('dequeued', ({ target, how, ms }) => {
+    const pool = labels.pool(target.pool);
+    metrics.queueWaitSeconds.observe({ pool, result: how }, msToSeconds(ms));
+  });
+  events.on('budgetWarning', () => metrics.budgetWarnings.inc());
   events.on('tick', ({ operations, seconds }) => {
     metrics.tickOperations.observe({}, operations);
     metrics.tickSeconds.observe({}, seconds);

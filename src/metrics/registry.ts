@@ -20,6 +20,7 @@ export function createMetrics(build: { readonly version: string }) {
     registry,
     ...requestMetrics(registry),
     ...schedulerMetrics(registry),
+    ...queueMetrics(registry),
     ...storeMetrics(registry),
     ...cellMetrics(registry),
     buildInfo: new Gauge({
@@ -125,6 +126,29 @@ function schedulerMetrics(registry: Registry) {
   };
 }
 
+function queueMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    queueWaiting: new Gauge({
+      name: 'slotkeeper_queue_waiting',
+      help: 'Requests of this daemon that wait for a slot.',
+      registers,
+    }),
+    queueWaitSeconds: new HotHistogram({
+      name: 'slotkeeper_queue_wait_seconds',
+      help: 'Time that a queued request waited, by what ended it: granted, denied or left.',
+      labelNames: ['pool', 'result'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    budgetWarnings: new Counter({
+      name: 'slotkeeper_budget_warnings_total',
+      help: 'Crossings of a budget’s warning that this daemon’s calls made.',
+      registers,
+    }),
+  };
+}
+
 function storeMetrics(registry: Registry) {
   const registers = [registry];
   return {
@@ -178,6 +202,31 @@ function cellMetrics(registry: Registry) {
       name: 'slotkeeper_model_in_flight',
       help: 'Slots that requests for the upstream model have taken, over all daemons of the cell.',
       labelNames: ['pool', 'model'],
+      registers,
+    }),
+    cellWaiting: new Gauge({
+      name: 'slotkeeper_cell_waiting',
+      help: 'Requests that wait for a slot, over all daemons of the cell.',
+      registers,
+    }),
+    budgetSettled: new Gauge({
+      name: 'slotkeeper_budget_settled_micro',
+      help: 'Spent in this period under the budget over everything, in micro-units.',
+      registers,
+    }),
+    budgetReserved: new Gauge({
+      name: 'slotkeeper_budget_reserved_micro',
+      help: 'Reserved by running requests under the budget over everything, in micro-units.',
+      registers,
+    }),
+    budgetStop: new Gauge({
+      name: 'slotkeeper_budget_stop_micro',
+      help: 'What the budget over everything never admits more than, in micro-units; 0: no budget.',
+      registers,
+    }),
+    budgetOverrun: new Gauge({
+      name: 'slotkeeper_budget_overrun_micro',
+      help: 'What actual costs of this period added above their reserves, in micro-units.',
       registers,
     }),
     cellLeases: new Gauge({

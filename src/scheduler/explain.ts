@@ -3,9 +3,8 @@
 // next request may find another state.
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import type { DenialReason, Target } from '../core/domain.ts';
-import { CODES } from '../redis/codes.ts';
-import { readLedgerEntry } from '../redis/state-records.ts';
-import type { LedgerEntry } from '../redis/state-records.ts';
+import { budgetsIn } from './budgets.ts';
+import type { BudgetView } from './budgets.ts';
 import { candidates, look } from './look.ts';
 import type { Candidate, Look, LookSource } from './look.ts';
 import { readRegistry } from './registry.ts';
@@ -32,12 +31,6 @@ export interface AccountView {
   readonly verdict: AccountVerdict;
   /** Ms for which it grants nothing. */
   readonly restsMs: number;
-}
-
-export interface BudgetView extends LedgerEntry {
-  readonly scope: string;
-  readonly warnMicro: number;
-  readonly stopMicro: number;
 }
 
 export interface Explanation {
@@ -106,36 +99,6 @@ function rateWait(
   return Math.max(0, Math.max(at, nowMs) + interval * n - nowMs - burst);
 }
 
-function budgetsOf(tenant: string, seen: Look): BudgetView[] {
-  const policy = seen.ledger[text(CODES.LEDGER.policy)];
-  const views: BudgetView[] = [];
-  const add = (scope: string, period: number, warnMicro: number, stopMicro: number): void => {
-    const first = periodOf(seen.ledger[`${text(CODES.LEDGER.boundaries)}${period}`], seen.nowMs);
-    const entry = readLedgerEntry(seen.ledger[`${scope}\t${first}`]);
-    views.push({ scope, ...entry, warnMicro, stopMicro });
-  };
-  if (policy !== undefined && policy[0] !== 0) {
-    add('*', policy.readUInt8(0), policy.readDoubleLE(1), policy.readDoubleLE(9));
-  }
-  const { terms } = seen;
-  if (terms !== undefined && terms.period > 0) {
-    add(tenant, terms.period, terms.warnMicro, terms.stopMicro);
-  }
-  return views;
-}
-
-const text = (code: string): string => code.replaceAll("'", '');
-
-function periodOf(boundaries: Buffer | undefined, nowMs: number): number {
-  let first = 0;
-  for (let at = 0; boundaries !== undefined && at + 8 <= boundaries.length; at += 8) {
-    const boundary = boundaries.readDoubleLE(at);
-    if (boundary > nowMs) break;
-    first = boundary;
-  }
-  return first;
-}
-
 type Verdict = Pick<Explanation, 'decision' | 'reason' | 'retryAfterMs'>;
 
 function refusedByTenant(request: ExplainRequest, seen: Look): Verdict | undefined {
@@ -190,7 +153,7 @@ export async function explain(source: LookSource, request: ExplainRequest): Prom
   const registry = await readRegistry(source.redis, source.keys);
   const names = [...new Set(candidates(registry, targets).map(({ account }) => account.name))];
   const seen = await look(source, names, { tenant, pool: targets[0]?.pool ?? '' });
-  const budgets = budgetsOf(tenant, seen);
+  const budgets = budgetsIn(seen.ledger, { nowMs: seen.nowMs, tenant, terms: seen.terms });
   const accounts = judge(registry, request, seen);
   const { terms, state, flow, pool } = seen;
   const weight = terms?.weight ?? 1;

@@ -5,6 +5,8 @@ import { cellKeys } from '../redis/keys.ts';
 import type { KeyStyle } from '../redis/keys.ts';
 import { bindKeys, callScript } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
+import { readOverallBudget } from './budgets.ts';
+import type { BudgetView } from './budgets.ts';
 import { readRegistry, scriptKeys, keyLists } from './registry.ts';
 
 export interface InspectSource {
@@ -29,6 +31,10 @@ export interface Counters {
     readonly key: string;
   }[];
   readonly leases: number;
+  /** Acquires that wait. */
+  readonly waiting: number;
+  /** The budget over everything; undefined where there is none. */
+  readonly budget: BudgetView | undefined;
   readonly incarnation: number;
   readonly sequence: number;
   readonly generation: number;
@@ -59,14 +65,15 @@ const AUDIT_PATIENCE_MS = 5000;
 export async function readCounters({ redis, cell, keyStyle }: InspectSource): Promise<Counters> {
   const keys = cellKeys(cell, keyStyle);
   const registry = await readRegistry(redis, keys);
-  const [inFlight, leases, facts] = await Promise.all([
+  const [inFlight, leases, facts, budget] = await Promise.all([
     redis.hgetall(keys.inflight),
     redis.hlen(keys.requests),
-    redis.hmget(keys.cell, 'incarnation', 'sequence', 'generation'),
+    redis.hmget(keys.cell, 'incarnation', 'sequence', 'generation', 'waiting'),
+    readOverallBudget({ redis, keys }),
   ]);
   const counters = registry.models.map((entry) => keys.concurrency(entry));
   const counts = counters.length > 0 ? await redis.mget(counters) : [];
-  const [incarnation, sequence, generation] = facts.map((fact) => Number(fact ?? 0));
+  const [incarnation, sequence, generation, waiting] = facts.map((fact) => Number(fact ?? 0));
   return {
     accounts: registry.accounts.map(({ name, pool, maxConcurrency, enabled }) => {
       return {
@@ -81,6 +88,8 @@ export async function readCounters({ redis, cell, keyStyle }: InspectSource): Pr
       return { pool, model, inFlight: Number(counts[i] ?? 0), key: counters[i] ?? '' };
     }),
     leases: Math.max(0, leases - 1),
+    waiting: waiting ?? 0,
+    budget,
     incarnation: incarnation ?? 0,
     sequence: sequence ?? 0,
     generation: generation ?? 0,

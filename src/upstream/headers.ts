@@ -61,13 +61,17 @@ const TO_CLIENT: ReadonlyMap<string, string> = new Map([
 ]);
 const LIMITS = /^(?:x-ratelimit|anthropic-ratelimit)-/;
 
-/** Appends what may pass of an upstream's answer to `into`, flat names and values. */
+/**
+ * Appends what may pass of an upstream's answer to `into`, flat names and values. Its rates pass
+ * where the caller has none of its own: those would be told under the same names.
+ */
 export function passHeaders(
   upstream: Readonly<Record<string, string | string[] | undefined>>,
   into: string[],
+  { withLimits = true }: { readonly withLimits?: boolean } = {},
 ): void {
   for (const name in upstream) {
-    const passed = TO_CLIENT.get(name) ?? (LIMITS.test(name) ? name : undefined);
+    const passed = TO_CLIENT.get(name) ?? (withLimits && LIMITS.test(name) ? name : undefined);
     const value = upstream[name];
     if (passed !== undefined && value !== undefined) {
       into.push(passed, typeof value === 'string' ? value : (value[0] ?? ''));

@@ -31,6 +31,9 @@ export interface TestGatewayOptions {
   /** Settings of `server`. */
   readonly server?: Readonly<Record<string, unknown>>;
   readonly leaseMs?: number;
+  /** Nothing waits unless told otherwise. */
+  readonly waitMs?: number;
+  readonly waitKeepAliveMs?: number;
   /** More of the configuration, over what is there; a function of the upstream's origin. */
   readonly file?: MoreConfig | ((upstream: string) => MoreConfig);
 }
@@ -73,6 +76,8 @@ export async function startGateway(
     routes: config.routes,
     charging: await loadChargeRules(config, logger),
     runs: makeRunRules(config, { redis, keyStyle: 'plain' }),
+    waitMs: options.waitMs ?? 0,
+    waitKeepAliveMs: options.waitKeepAliveMs ?? 0,
     maxBodyBytes: config.server.maxBodyBytes,
     writeIdleTimeoutMs: config.server.writeIdleTimeoutMs,
   });

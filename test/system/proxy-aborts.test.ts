@@ -15,13 +15,13 @@ describe('a slot comes back when the client leaves', () => {
     const leaving = new AbortController();
     // The store answers no sooner than the client has left.
     const { scheduler } = proxy;
-    const acquire = scheduler.acquire.bind(scheduler);
+    const acquire = scheduler.tryAcquire.bind(scheduler);
     const closed = proxy.nextFinished();
-    scheduler.acquire = async (request) => {
-      const lease = await acquire(request);
+    scheduler.tryAcquire = async ({ signal: _, ...request }) => {
+      const result = await acquire(request);
       leaving.abort();
       await delay(100);
-      return lease;
+      return result;
     };
 
     await expect(post(proxy, { signal: leaving.signal })).rejects.toThrow();

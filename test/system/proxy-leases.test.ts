@@ -48,11 +48,13 @@ describe('a release that the store does not take', () => {
   it('leaves the answer as it is and is told', async () => {
     const { proxy } = await aProxy(store);
     const { scheduler } = proxy;
-    const acquire = scheduler.acquire.bind(scheduler);
-    scheduler.acquire = async (request) => {
-      const lease = await acquire(request);
-      lease.release = () => Promise.reject(new Error('the store is gone'));
-      return lease;
+    const acquire = scheduler.tryAcquire.bind(scheduler);
+    scheduler.tryAcquire = async (request) => {
+      const result = await acquire(request);
+      if (result.kind === 'granted') {
+        result.lease.release = () => Promise.reject(new Error('the store is gone'));
+      }
+      return result;
     };
     const failures: unknown[] = [];
     proxy.gateway.events.on('releaseFailed', (event) => failures.push(event));

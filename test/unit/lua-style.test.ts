@@ -108,7 +108,9 @@ describe('every file of lua/', () => {
   it('calls Redis with declared keys only', () => {
     const calls = FILES.flatMap((file) => matches(file, /redis\.call\([^)]*/g));
 
-    const others = calls.filter((call) => !/call\('TIME'|call\('SPUBLISH'|call\('?\w+'?, key(_|$|,)/.test(call));
+    const others = calls.filter(
+      (call) => !/call\('TIME'|call\('SPUBLISH'|call\('?\w+'?, key(_|$|,)/.test(call),
+    );
 
     expect(calls.length).toBeGreaterThan(40);
     expect(others).toEqual([]);

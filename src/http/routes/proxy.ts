@@ -6,7 +6,10 @@ import { ENDPOINTS } from '../../gateway/endpoints.ts';
 import { Exchange } from '../../gateway/exchange.ts';
 import type { FinishedRequest } from '../../gateway/events.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { rateLimitHeaders } from '../../gateway/rate-limit-headers.ts';
+import { principalOf } from '../../gateway/principal.ts';
 import { requestIdOf } from '../../gateway/request-id.ts';
+import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
 import { endStreamWithError, sendError } from '../errors.ts';
 import { describeModel, listModels } from './models.ts';
 
@@ -31,7 +34,7 @@ async function forward(gateway: Gateway, exchange: Exchange): Promise<void> {
   } catch (thrown) {
     error = asAppError(thrown);
     if (exchange.stream) endStreamWithError(req, res, error);
-    else sendError(req, res, error);
+    else sendError(req, res, error, { headers: rateLimitHeaders(exchange.limits) });
   }
   const status = error?.code === 'client_closed' ? 499 : res.statusCode;
   gateway.events.emit('finished', exchange.summary(status, error));
@@ -52,7 +55,7 @@ function answerRest(req: Request, res: Response, { gateway, path, sinceMs }: Res
   }
   try {
     if (req.method !== 'GET' && req.method !== 'HEAD') throw wrongMethod(res, 'GET, HEAD');
-    const { routes } = gateway;
+    const routes = routesFor(principalOf(req).tenant, gateway.routes);
     const id = path.slice('/models/'.length);
     const isList = path === '/models';
     const body = isList ? listModels(routes, sinceMs) : describeModel(routes, id, sinceMs);
@@ -62,6 +65,15 @@ function answerRest(req: Request, res: Response, { gateway, path, sinceMs }: Res
   } catch (error) {
     refuse(req, res, { gateway, path: 'models', error: asAppError(error) });
   }
+}
+
+/** What a tenant may not use is not on its list. */
+function routesFor(tenant: Tenant, routes: Gateway['routes']): Gateway['routes'] {
+  if (tenant.routes === undefined && tenant.terms.providers === undefined) return routes;
+  const own = [...routes].filter(([alias, { targets }]) => {
+    return mayUse(tenant, alias) && targets.some(({ pool }) => mayBeServedBy(tenant, pool));
+  });
+  return new Map(own);
 }
 
 function refuse(

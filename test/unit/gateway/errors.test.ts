@@ -38,6 +38,8 @@ describe('a refusal', () => {
         message: 'All slots are taken.',
         code: 'pool_full',
         origin: 'gateway',
+        rule: 'pool_full',
+        retry_after_ms: null,
       },
       request_id: 'r1',
     });

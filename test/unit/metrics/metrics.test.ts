@@ -24,6 +24,19 @@ function counters(inFlight: number) {
   return {
     accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true }],
     models: [{ ...TARGET, inFlight, key: 'concurrency:openai:gpt-4' }],
+    waiting: 4,
+    budget: {
+      scope: '*',
+      periodStartMs: 0,
+      settledMicro: 20,
+      reservedMicro: 30,
+      overrunMicro: 0,
+      presumedMicro: 0,
+      requests: 2,
+      warned: false,
+      warnMicro: 80,
+      stopMicro: 100,
+    },
     leases: inFlight,
     incarnation: 1,
     sequence: 1,
@@ -141,7 +154,7 @@ describe('collecting the cell', () => {
     const { metrics, lines } = aDaemonsMetrics();
     let reads = 0;
     const readCounters = async () => counters((reads += 1));
-    const collect = createCollector({ metrics, readCounters, held: () => 7 });
+    const collect = createCollector({ metrics, readCounters, held: () => 7, waiting: () => 2 });
 
     await Promise.all([collect(), collect(), collect()]);
     await collect();
@@ -153,6 +166,9 @@ describe('collecting the cell', () => {
         'slotkeeper_account_limit{pool="openai",account="a1"} 5',
         'slotkeeper_model_in_flight{pool="openai",model="gpt-4"} 1',
         'slotkeeper_held_leases 7',
+        'slotkeeper_queue_waiting 2',
+        'slotkeeper_cell_waiting 4',
+        'slotkeeper_budget_reserved_micro 30',
         'slotkeeper_cell_leases 1',
         'slotkeeper_store_up 1',
       ]),
@@ -164,7 +180,7 @@ describe('collecting the cell', () => {
     metrics.accountInFlight.set({ pool: 'openai', account: 'a1' }, 3);
     const readCounters = () => Promise.reject(new Error('connection refused'));
 
-    await createCollector({ metrics, readCounters, held: () => 0 })();
+    await createCollector({ metrics, readCounters, held: () => 0, waiting: () => 0 })();
 
     const written = await lines();
     expect(written).toContain('slotkeeper_store_up 0');

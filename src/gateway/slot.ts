@@ -1,0 +1,117 @@
+// Taking the slot of a request: who asks, how long it may wait, and what its client sees meanwhile.
+// It tries no upstream and gives nothing back.
+import { AppError } from '../core/errors.ts';
+import type { Lease } from '../scheduler/lease.ts';
+import { denialError } from '../scheduler/refusals.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Charge } from './charge.ts';
+import type { Exchange, Worker } from './exchange.ts';
+import { principalOf } from './principal.ts';
+
+const MAX_WAIT_MS = 3_600_000;
+const LOWEST_PRIORITY = 9;
+
+export interface SlotRules {
+  readonly scheduler: Pick<Scheduler, 'tryAcquire'>;
+  /** How long in ms a request may wait that does not say so itself. */
+  readonly waitMs: number;
+  /** Interval in ms of comments to a client that waits for a stream; 0: none. */
+  readonly waitKeepAliveMs: number;
+}
+
+/**
+ * Waits where nothing is free, for as long as the request may. The slot's id is made by the
+ * scheduler, always: a client that repeats its x-request-id runs as many requests as it sends. A
+ * client that leaves gives its place up. Throws what refuses the request.
+ */
+export async function takeSlot(
+  exchange: Exchange,
+  { targets, tokens, reserveMicro = 0 }: Charge,
+  rules: SlotRules,
+): Promise<Lease> {
+  const { headers } = exchange.req;
+  const { tenant } = principalOf(exchange.req);
+  const waitMs = wholeNumber(headers, 'x-slotkeeper-wait-ms', MAX_WAIT_MS) ?? rules.waitMs;
+  const priority =
+    wholeNumber(headers, 'x-slotkeeper-priority', LOWEST_PRIORITY) ?? tenant.terms.priority;
+  const waiting = new Waiting(exchange, rules.waitKeepAliveMs);
+  exchange.throwIfBroken();
+  exchange.worker = waiting;
+  try {
+    const { signal } = waiting;
+    const asked = { tenant: tenant.name, targets, waitMs, priority, tokens, reserveMicro, signal };
+    const result = await rules.scheduler.tryAcquire(asked);
+    if (result.kind === 'granted') return noted(exchange, result.lease);
+    exchange.limits = result.limits;
+    throw denialError(result);
+  } catch (error) {
+    exchange.throwIfBroken();
+    throw error;
+  } finally {
+    waiting.over();
+    exchange.worker = undefined;
+  }
+}
+
+function noted(exchange: Exchange, lease: Lease): Lease {
+  exchange.slotId = lease.requestId;
+  exchange.queueMs = lease.queuedMs;
+  exchange.pool = lease.target.pool;
+  exchange.account = lease.account;
+  exchange.limits = lease.limits;
+  return lease;
+}
+
+function wholeNumber(
+  headers: Exchange['req']['headers'],
+  name: string,
+  most: number,
+): number | undefined {
+  const text = headers[name];
+  if (text === undefined) return undefined;
+  const number = typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (number <= most) return number;
+  throw new AppError('invalid_params', `${name} must be a whole number from 0 to ${most}.`, {
+    param: name,
+  });
+}
+
+/**
+ * A client that is waiting. One that wants a stream, and is to be kept, gets the head of its answer
+ * and comments in it: from then on errors are events of the stream.
+ */
+class Waiting implements Worker {
+  readonly #exchange: Exchange;
+  readonly #leave = new AbortController();
+  #keepAlive: NodeJS.Timeout | undefined;
+
+  constructor(exchange: Exchange, keepAliveMs: number) {
+    this.#exchange = exchange;
+    if (keepAliveMs > 0 && exchange.wantsStream) {
+      this.#keepAlive = setInterval(this.#comment, keepAliveMs).unref();
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#leave.signal;
+  }
+
+  broken(error: AppError): void {
+    this.#leave.abort(error);
+  }
+
+  over(): void {
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = undefined;
+  }
+
+  readonly #comment = (): void => {
+    const { res, requestId } = this.#exchange;
+    if (!res.headersSent) {
+      const head = ['x-request-id', requestId, 'cache-control', 'no-cache'];
+      res.writeHead(200, ['content-type', 'text/event-stream; charset=utf-8', ...head]);
+      this.#exchange.stream = true;
+    }
+    res.write(': waiting for a slot\n\n');
+  };
+}
