@@ -5,10 +5,12 @@ import { Cleanup } from './cleanup.ts';
 import { withSimulator } from './config/demo.ts';
 import type { Config } from './config/schema.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { admissionOf, loadChargeRules, makeRunRules } from './gateway/rules.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
 import { createProxyRouter } from './http/routes/proxy.ts';
 import { createHttpServer } from './http/server.ts';
+import { warnOfRuns } from './http/run-warnings.ts';
 import { observeGateway, observePlainRequest } from './http/telemetry.ts';
 import { createLogger, type Logger } from './log/logger.ts';
 import { logScheduler } from './log/observe.ts';
@@ -20,8 +22,10 @@ import { checkServer, connectRedis } from './redis/connection.ts';
 import { startEmbeddedRedis } from './redis/embedded.ts';
 import type { KeyStyle } from './redis/keys.ts';
 import { readCounters } from './scheduler/inspect.ts';
+import { insightInto } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { startSimulator } from './sim/server.ts';
+import { startTenants } from './tenants/service.ts';
 import { readVersion } from './version.ts';
 
 /** After the grace, answers of the other routes may still take one call to the store. */
@@ -80,7 +84,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const config = simUrl === undefined ? start.config : withSimulator(start.config, simUrl);
   const store = await openStore(start);
   const scheduler = await startScheduler(start, store);
-  const gateway = startGateway(start, { config, scheduler });
+  const gateway = await startGateway(start, { config, scheduler, store });
   const url = await startHttp(start, { config, store, scheduler, gateway, simUrl });
   start.logger.info('serving', { url, version: start.version, daemon: scheduler.id });
   const { socketPath, cliCommand } = store;
@@ -143,7 +147,7 @@ async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
   });
   logScheduler(scheduler.events, logger);
   cleanup.add(() => scheduler.stop());
-  await scheduler.configure(config.accounts);
+  await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();
   return scheduler;
 }
@@ -153,15 +157,27 @@ interface Parts {
   readonly scheduler: Scheduler;
 }
 
-function startGateway({ cleanup }: Start, { config, scheduler }: Parts): Gateway {
-  const { maxBodyBytes, writeIdleTimeoutMs } = config.server;
+interface GatewayParts extends Parts {
+  readonly store: Store;
+}
+
+async function startGateway(
+  { cleanup, logger }: Start,
+  { config, scheduler, store }: GatewayParts,
+): Promise<Gateway> {
+  const { maxBodyBytes, writeIdleTimeoutMs, waitKeepAliveMs } = config.server;
   const gateway = new Gateway({
     scheduler,
     accounts: new Map(config.accounts.map((account) => [account.name, account])),
     routes: config.routes,
+    charging: await loadChargeRules(config, logger),
+    runs: makeRunRules(config, store),
+    waitMs: config.scheduler.waitMs,
+    waitKeepAliveMs,
     maxBodyBytes,
     writeIdleTimeoutMs,
   });
+  warnOfRuns(gateway.events, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
 }
@@ -184,12 +200,15 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     config,
     version,
     scheduler,
+    tenants: await startTenants({ ...store, config, limits: scheduler, logger }),
+    insight: insightInto(source),
     proxy: createProxyRouter(gateway),
     metrics: telemetry.metrics,
     collect: createCollector({
       metrics: telemetry.metrics,
       readCounters: () => readCounters(source),
       held: () => scheduler.held(),
+      waiting: () => scheduler.waiting(),
     }),
     logger,
     simulatorUrl: simUrl,

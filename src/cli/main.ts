@@ -8,10 +8,13 @@ import { readVersion } from '../version.ts';
 import { register as registerAudit } from './commands/audit.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerCounters } from './commands/counters.ts';
+import { register as registerExplain } from './commands/explain.ts';
+import { register as registerKeys } from './commands/keys.ts';
 import { register as registerLoad } from './commands/load.ts';
 import { register as registerReap } from './commands/reap.ts';
 import { register as registerServe } from './commands/serve.ts';
 import { register as registerSim } from './commands/sim.ts';
+import { register as registerTenants } from './commands/tenants.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -27,7 +30,10 @@ function createProgram(): Command {
     registerConfig,
     registerCounters,
     registerAudit,
+    registerExplain,
     registerReap,
+    registerTenants,
+    registerKeys,
     registerSim,
     registerLoad,
   ];

@@ -12,11 +12,14 @@ import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/registry.ts';
+import type { Insight } from '../scheduler/insight.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import { holderOf, refuseOtherOrigins, requireApiKey } from './auth.ts';
+import type { Tenants } from '../tenants/service.ts';
+import { refuseOtherOrigins, requireApiKey } from './auth.ts';
 import { sendError } from './errors.ts';
 import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './observe.ts';
 import { isStrangePath, requestFault } from './request-faults.ts';
+import { createAdminRouter } from './routes/admin.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
@@ -26,6 +29,8 @@ export interface AppDeps {
   readonly config: Config;
   readonly version: string;
   readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping'>;
+  readonly tenants: Tenants;
+  readonly insight: Insight;
   /** Everything below /v1. */
   readonly proxy: RequestHandler;
   readonly metrics: Metrics;
@@ -39,17 +44,19 @@ export interface AppDeps {
 
 export function createApp(deps: AppDeps): Express {
   const { server } = deps.config;
-  const guard = requireApiKey({ apiKey: server.apiKey });
+  const { directory } = deps.tenants;
+  const guard = requireApiKey({ directory });
   const app = express();
   setUp(app);
 
-  const refuseOthers = refuseOtherOrigins({ hasApiKey: server.apiKey !== undefined });
+  const refuseOthers = refuseOtherOrigins({ needsKey: () => directory.needsKey });
   app.use(inOneLayer(observeUnproxied(deps.onFinished), refuseStrangePaths, refuseOthers));
   app.use('/v1', inOneLayer(guard, deps.proxy));
   // Behind the proxy: its answers are an upstream's and its path is the hot one.
   app.use(helmet(HEADERS));
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
+  app.use('/admin', createAdminRouter(deps));
   app.get('/metrics', isLoopback(server.host) ? [] : [guard], serveMetrics(deps));
   app.use(refuseUnknownPath);
   app.use(answerError(deps));
@@ -77,11 +84,7 @@ function setUp(app: Express): void {
 
 function schedulerRoutes(deps: AppDeps): Router {
   const { config, scheduler, version } = deps;
-  const router = createSchedulerRouter({
-    config,
-    scheduler,
-    holder: holderOf(config.server.apiKey),
-  });
+  const router = createSchedulerRouter({ config, scheduler });
   const { maxLeaseMs } = config.scheduler;
   router.get('/openapi.json', serveOpenApi({ version, maxLeaseMs }));
   return router;

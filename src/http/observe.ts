@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { requestIdOf } from '../gateway/request-id.ts';
 
-export type PlainPath = 'scheduler' | 'health' | 'metrics' | 'other';
+export type PlainPath = 'scheduler' | 'admin' | 'health' | 'metrics' | 'other';
 
 export interface PlainRequest {
   /** What the answer's x-request-id would say: for correlation only. */
@@ -45,6 +45,6 @@ export function reportEnd(req: Request, res: Response, report: Report): void {
 
 function pathKindOf(req: IncomingMessage & { readonly originalUrl?: string }): PlainPath {
   const [, first] = /^\/([a-z]+)(?:[/?]|$)/.exec(req.originalUrl ?? req.url ?? '') ?? [];
-  if (first === 'scheduler' || first === 'metrics') return first;
+  if (first === 'scheduler' || first === 'admin' || first === 'metrics') return first;
   return first === 'healthz' || first === 'health' || first === 'readyz' ? 'health' : 'other';
 }

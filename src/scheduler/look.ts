@@ -49,6 +49,22 @@ export interface Look {
   readonly ledger: Readonly<Record<string, Buffer>>;
 }
 
+type Texts = readonly (string | null)[];
+type Bytes = Buffer | null;
+
+/** What the commands of one look answer, in their order. */
+type LookReplies = readonly [
+  cell: Texts,
+  counts: Texts,
+  rests: readonly Bytes[],
+  terms: Bytes,
+  state: Bytes,
+  flow: Bytes,
+  pool: Bytes,
+  ledger: Readonly<Record<string, Buffer>>,
+  time: readonly (string | number)[],
+];
+
 export async function look(
   { redis, keys, clock }: LookSource,
   names: readonly string[],
@@ -67,21 +83,20 @@ export async function look(
     .hgetallBuffer(keys.ledger)
     .time()
     .exec();
-  const value = <T>(i: number): T => results?.[i]?.[1] as T;
-  const [now, waiting] = value<(string | null)[]>(0);
-  const counts = value<(string | null)[]>(1);
-  const rests = value<(Buffer | null)[]>(2);
-  const [seconds = 0, micros = 0] = value<(number | string)[]>(8).map(Number);
+  const values = (results ?? []).map(([, value]) => value) as unknown as LookReplies;
+  const [cell, counts, rests, terms, state, flow, pools, ledger, time] = values;
+  const [now, waiting] = cell;
+  const [seconds = 0, micros = 0] = time.map(Number);
   const server = seconds * 1000 + Math.floor(micros / 1000);
   return {
     nowMs: clock?.() ?? Math.max(Number(now ?? 0), server),
     waiting: Number(waiting ?? 0),
     inFlight: new Map(names.map((name, i) => [name, Number(counts[i] ?? 0)])),
     rests: new Map(names.map((name, i) => [name, readAccountRest(rests[i])])),
-    terms: readTenantTerms(value(3)),
-    state: readTenantState(value(4)),
-    flow: readTenantFlow(value(5)),
-    pool: readPoolFlow(value(6)),
-    ledger: value(7),
+    terms: readTenantTerms(terms),
+    state: readTenantState(state),
+    flow: readTenantFlow(flow),
+    pool: readPoolFlow(pools),
+    ledger,
   };
 }

@@ -53,6 +53,11 @@ export interface WaitingOptions {
 export class Waiting implements Service {
   readonly #options: WaitingOptions;
   readonly #waiters = new Map<string, Waiter>();
+  /**
+   * Ids whose decision has overtaken the answer that queues them: notices come by another
+   * connection, and a tick's own before the answers of the one before are handed out.
+   */
+  readonly #overtaken = new Set<string>();
   #interval: NodeJS.Timeout | undefined;
   #wake: NodeJS.Timeout | undefined;
 
@@ -113,6 +118,7 @@ export class Waiting implements Service {
     if (target !== undefined) this.#options.events.emit('queued', { target });
     signal?.addEventListener('abort', waiter.leave, { once: true });
     if (signal?.aborted === true) waiter.leave();
+    else if (this.#overtaken.delete(id)) void this.#ask(waiter);
   }
 
   /**
@@ -132,9 +138,9 @@ export class Waiting implements Service {
   readonly heard = (notices: readonly Notice[]): void => {
     for (const { id, answer } of notices) {
       const waiter = this.#waiters.get(id);
-      if (waiter === undefined) continue;
-      if (answer.tag === TAG.denied) this.#decide(id, answer, performance.now());
-      else void this.#ask(waiter);
+      if (waiter === undefined || answer.tag === TAG.denied) {
+        this.#decide(id, answer, performance.now());
+      } else void this.#ask(waiter);
     }
   };
 
@@ -156,6 +162,8 @@ export class Waiting implements Service {
   readonly #look = (): void => {
     const now = performance.now();
     const { checkIntervalMs } = this.#options;
+    // Whoever was decided by its own asking, or has left, is told for nothing.
+    this.#overtaken.clear();
     let asked = 0;
     for (const waiter of this.#waiters.values()) {
       const isLate = now >= waiter.deadline;
@@ -183,7 +191,10 @@ export class Waiting implements Service {
 
   #decide(id: string, answer: Answer, sentAt: number): void {
     const waiter = this.#waiters.get(id);
-    if (waiter === undefined) return;
+    if (waiter === undefined) {
+      this.#overtaken.add(id);
+      return;
+    }
     this.#remove(waiter, answer.tag === TAG.denied ? 'denied' : 'granted');
     waiter.acquire.sentAt = sentAt;
     waiter.acquire.answered(answer, performance.now());

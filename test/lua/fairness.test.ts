@@ -83,7 +83,11 @@ async function share(
 async function aSharedHeart(callers: readonly Caller[], slots: number): Promise<Heart> {
   return await aHeart(store, [anAccount({ slots })], {
     admission: {
-      tenants: callers.map(({ holdMs: _, demand: __, ...terms }) => terms),
+      tenants: callers.map(({ name, weight, reservedSlots = {} }) => ({
+        name,
+        weight,
+        reservedSlots,
+      })),
       timeZone: 'UTC',
     },
   });

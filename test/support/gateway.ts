@@ -15,6 +15,7 @@ import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/log/logger.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
+import { insightInto } from '../../src/scheduler/insight.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { startTenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
@@ -88,6 +89,7 @@ export async function startGateway(
     version: '0.0.0',
     scheduler,
     tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
+    insight: insightInto({ redis, cell, keyStyle: 'plain' }),
     proxy: createProxyRouter(gateway),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),

@@ -7,10 +7,13 @@ import { Router } from 'express';
 import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { admissionOf } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createLogger } from '../../src/log/logger.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
+import { insightInto } from '../../src/scheduler/insight.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { startTenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
 
 export const TEST_API_KEY = 'test-key-0123456789';
@@ -21,6 +24,8 @@ export interface ApiOptions {
   readonly cell?: string;
   readonly apiKey?: string;
   readonly leaseMs?: number;
+  /** More of the configuration, over what is there. */
+  readonly file?: Readonly<Record<string, unknown>>;
 }
 
 export interface SchedulerApi {
@@ -37,7 +42,8 @@ export interface SchedulerApi {
 }
 
 /** One pool `openai` with one account `a1` that serves `gpt-4`, also as the route `deep`. */
-function aConfig({ slots = 2, cell = 'main', apiKey, leaseMs = 30_000 }: ApiOptions): Config {
+function aConfig(options: ApiOptions): Config {
+  const { slots = 2, cell = 'main', apiKey, leaseMs = 30_000, file: more } = options;
   const file = {
     server: { port: 0, ...(apiKey === undefined ? {} : { apiKey }) },
     scheduler: { cell, leaseMs, maxLeaseMs: 60_000, recoveryMs: 0 },
@@ -49,6 +55,7 @@ function aConfig({ slots = 2, cell = 'main', apiKey, leaseMs = 30_000 }: ApiOpti
       },
     },
     routes: { deep: { targets: [{ pool: 'openai', model: 'gpt-4' }] } },
+    ...more,
   };
   return parseConfig(JSON.stringify(file), { source: 'test', env: {} });
 }
@@ -66,17 +73,20 @@ export async function startSchedulerApi(
     keyStyle: 'plain',
     timeoutMs: 5000,
   });
-  await scheduler.configure(config.accounts);
+  await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();
   const stream = new PassThrough();
+  const logger = createLogger({ level: 'info', stream });
   const app = createApp({
     config,
     version: '0.0.0',
     scheduler,
+    tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
+    insight: insightInto({ redis, cell, keyStyle: 'plain' }),
     proxy: Router(),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),
-    logger: createLogger({ level: 'info', stream }),
+    logger,
     onFinished: () => undefined,
     isDraining: () => false,
   });

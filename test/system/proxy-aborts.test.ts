@@ -17,8 +17,9 @@ describe('a slot comes back when the client leaves', () => {
     const { scheduler } = proxy;
     const acquire = scheduler.tryAcquire.bind(scheduler);
     const closed = proxy.nextFinished();
-    scheduler.tryAcquire = async ({ signal: _, ...request }) => {
-      const result = await acquire(request);
+    scheduler.tryAcquire = async (request) => {
+      const { targets } = request;
+      const result = await acquire({ targets });
       leaving.abort();
       await delay(100);
       return result;

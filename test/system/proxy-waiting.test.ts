@@ -87,11 +87,11 @@ describe('a stream that waits for its slot', () => {
     const lease = await proxy.scheduler.acquire({ targets: TARGETS });
     const response = await post(proxy, { body: STREAMED });
     const reader = response.body!.getReader();
-    const first = Buffer.from((await reader.read()).value!).toString();
+    const first = Buffer.from((await reader.read()).value).toString();
 
     await lease.release();
     let rest = '';
-    while (!rest.includes('data:')) rest += Buffer.from((await reader.read()).value!).toString();
+    while (!rest.includes('data:')) rest += Buffer.from((await reader.read()).value).toString();
     await reader.cancel();
 
     expect(first).toContain(': waiting for a slot');

@@ -7,8 +7,8 @@ import {
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi';
 import { z } from 'zod';
+import { answer, errorAnswers, json } from './openapi-parts.ts';
 import {
-  errorSchema,
   releasedSchema,
   renewedSchema,
   requestSchemas,
@@ -150,14 +150,6 @@ function daemonPaths(): ZodOpenApiPathsObject {
   };
 }
 
-function json(schema: z.ZodType) {
-  return { required: true, content: { 'application/json': { schema } } };
-}
-
-function answer(description: string, schema: z.ZodType) {
-  return { description, content: { 'application/json': { schema } } };
-}
-
 function errors(specific: Readonly<Record<number, string>>): ZodOpenApiResponsesObject {
   const all: Readonly<Record<number, string>> = {
     400: 'The request is malformed; the message names every fault.',
@@ -167,7 +159,5 @@ function errors(specific: Readonly<Record<number, string>>): ZodOpenApiResponses
     503: 'The store, or every account, is unavailable now; repeat after `retry-after-ms`.',
     ...specific,
   };
-  return Object.fromEntries(
-    Object.entries(all).map(([status, description]) => [status, answer(description, errorSchema)]),
-  );
+  return errorAnswers(all);
 }

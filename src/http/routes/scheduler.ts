@@ -7,10 +7,13 @@ import type { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
 import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
+import { principalOf } from '../../gateway/principal.ts';
 import type { Lease } from '../../scheduler/lease.ts';
 import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
 import type { Denial } from '../../scheduler/types.ts';
 import type { Scheduler } from '../../scheduler/scheduler.ts';
+import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
+import { refuseMethod, requireJson } from './json-body.ts';
 import { requestSchemas, type RequestSchemas, type SlotBody } from './scheduler-schemas.ts';
 import { parse } from './validation.ts';
 
@@ -19,8 +22,6 @@ const MAX_BODY_BYTES = 64 * 1024;
 export interface SchedulerRouterDeps {
   readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel'>;
   readonly config: Pick<Config, 'scheduler' | 'accounts' | 'routes'>;
-  /** Who holds the leases: the caller, not this daemon, so that a repeat may reach another one. */
-  readonly holder: string;
 }
 
 /** Routes below /scheduler; `refuseMethod` and authentication are the application's. */
@@ -47,12 +48,16 @@ export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
 function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
   const resolve = targetResolver(deps.config);
   return async (req, res) => {
+    const { tenant } = principalOf(req);
     const body = parse(schemas.acquire, req.body, 'body');
     const leaseMs = body.leaseMs ?? deps.config.scheduler.leaseMs;
     const request = {
-      targets: resolve(body),
+      targets: resolve(body, tenant),
       requestId: body.requestId ?? nanoid(),
-      holder: deps.holder,
+      tenant: tenant.name,
+      priority: tenant.terms.priority,
+      // The tenant, not this daemon nor one of its keys: a repeat may reach another daemon.
+      holder: tenant.name,
       leaseMs,
       renewal: 'by-holder',
     } as const;
@@ -70,10 +75,11 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
 
 function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
   return async (req, res) => {
+    const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
     const { fence, leaseMs } = parse(schemas.renew, req.body, 'body');
 
-    const result = await deps.scheduler.renew({ requestId, fence }, leaseMs);
+    const result = await deps.scheduler.renew({ tenant, requestId, fence }, leaseMs);
     if (result.kind === 'lost') {
       throw new AppError(
         'lease_not_found',
@@ -87,13 +93,14 @@ function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestH
 
 function releaseSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
   return async (req, res) => {
+    const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
     const { fence, outcome } = releaseParameters(req, schemas);
 
     const result =
       fence === undefined
-        ? await deps.scheduler.cancel({ requestId })
-        : await deps.scheduler.release({ requestId, fence }, outcome ? { outcome } : {});
+        ? await deps.scheduler.cancel({ tenant, requestId })
+        : await deps.scheduler.release({ tenant, requestId, fence }, outcome ? { outcome } : {});
 
     res.status(200).json({ result });
   };
@@ -109,25 +116,44 @@ function releaseParameters(req: Request, schemas: RequestSchemas) {
   return parse(schemas.release, req.body, 'body');
 }
 
-/** Targets come from the configuration alone: a caller's words never become a key in the store. */
-function targetResolver(config: SchedulerRouterDeps['config']) {
+/**
+ * Targets come from the configuration alone: a caller's words never become a key in the store. What
+ * its tenant may not use looks to a caller as what is not there.
+ */
+function targetResolver({ accounts, routes }: SchedulerRouterDeps['config']) {
   const served = new Set(
-    config.accounts.flatMap(({ pool, models }) => models.map((model) => `${pool}\n${model}`)),
+    accounts.flatMap(({ pool, models }) => models.map((model) => targetKey({ pool, model }))),
   );
-  return (body: z.infer<RequestSchemas['acquire']>): readonly Target[] => {
-    const targets =
-      body.route === undefined ? body.targets : config.routes.get(body.route)?.targets;
-    if (targets === undefined) {
+  return (body: z.infer<RequestSchemas['acquire']>, tenant: Tenant): readonly Target[] => {
+    const isAllowed = ({ pool }: Target): boolean => mayBeServedBy(tenant, pool);
+    if (body.targets === undefined) {
+      const alias = body.route ?? '';
+      const targets = mayUse(tenant, alias) ? routes.get(alias)?.targets.filter(isAllowed) : [];
+      if (targets !== undefined && targets.length > 0) return targets;
       throw new AppError('model_not_found', 'No such route is configured.', { param: 'route' });
     }
-    const unknown = targets.findIndex(({ pool, model }) => !served.has(`${pool}\n${model}`));
-    if (unknown >= 0 && body.route === undefined) {
-      throw new AppError('model_not_found', 'No account of this pool serves this model.', {
-        param: `targets.${unknown}`,
-      });
-    }
-    return targets;
+    const reached = targetsOf(tenant, routes) ?? served;
+    const unknown = body.targets.findIndex((target) => {
+      return (
+        !isAllowed(target) || !reached.has(targetKey(target)) || !served.has(targetKey(target))
+      );
+    });
+    if (unknown < 0) return body.targets;
+    throw new AppError('model_not_found', 'No account of this pool serves this model.', {
+      param: `targets.${unknown}`,
+    });
   };
+}
+
+/** What a tenant's routes lead to, so that naming targets is no way around them. */
+function targetsOf(tenant: Tenant, routes: Config['routes']): ReadonlySet<string> | undefined {
+  if (tenant.routes === undefined) return undefined;
+  const own = [...tenant.routes].flatMap((alias) => routes.get(alias)?.targets ?? []);
+  return new Set(own.map(targetKey));
+}
+
+function targetKey({ pool, model }: Target): string {
+  return `${pool}\n${model}`;
 }
 
 function refusalOf(denial: Denial): AppError {
@@ -155,19 +181,4 @@ function giveBackOnAbort(lease: Lease, signal: AbortSignal): void {
   const giveBack = (): unknown => lease.release({ outcome: 'ignored' }).catch(() => undefined);
   if (signal.aborted) giveBack();
   else signal.addEventListener('abort', giveBack, { once: true });
-}
-
-/** A body of another type would be ignored silently, and with it the fence. */
-const requireJson: RequestHandler = (req, _res, next) => {
-  const hasBody =
-    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0;
-  if (!hasBody || req.is('application/json') !== false) next();
-  else next(new AppError('unsupported_media_type', 'Send the body as application/json.'));
-};
-
-function refuseMethod(allowed: readonly string[]): RequestHandler {
-  return (_req, res, next) => {
-    res.setHeader('allow', allowed.join(', '));
-    next(new AppError('method_not_allowed', `Use ${allowed.join(' or ')} here.`));
-  };
 }

@@ -39,7 +39,6 @@ describe('the OpenAPI document', () => {
         accounts: [],
         routes: new Map(),
       },
-      holder: 'default',
     });
     const health = createHealthRouter({ version: '1', ping: unused, isDraining: () => false });
 

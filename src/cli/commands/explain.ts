@@ -1,0 +1,60 @@
+// `slotkeeper explain`: why a request would be granted, queued or refused now, account by account.
+import type { Command } from 'commander';
+import { loadConfig } from '../../config/load.ts';
+import { DEFAULT_TENANT } from '../../core/domain.ts';
+import { AppError } from '../../core/errors.ts';
+import type { Explanation } from '../../scheduler/explain.ts';
+import { insightInto } from '../../scheduler/insight.ts';
+import { addStoreOptions, withCell, type StoreOptions } from '../store.ts';
+import { formatTable } from '../table.ts';
+
+interface ExplainOptions extends StoreOptions {
+  readonly tenant: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  addStoreOptions(program.command('explain <route>'))
+    .description('say why a request for a route would be granted, queued or refused now')
+    .option('--tenant <name>', 'who would ask', DEFAULT_TENANT)
+    .option('--json', 'print JSON')
+    .action(async (route: string, options: ExplainOptions) => {
+      const targets = await targetsOf(route);
+      const { tenant } = options;
+      const explanation = await withCell(options, (source) => {
+        return insightInto(source).explain({ targets, tenant });
+      });
+      const text = options.json === true ? JSON.stringify(explanation, null, 2) : undefined;
+      console.log(text ?? describe(explanation));
+    });
+}
+
+async function targetsOf(route: string) {
+  const { routes } = await loadConfig({ env: process.env });
+  const targets = routes.get(route)?.targets;
+  if (targets !== undefined) return targets.map(({ pool, model }) => ({ pool, model }));
+  const known = [...routes.keys()].join(', ') || '(none)';
+  throw new AppError('model_not_found', `No such route is configured; there are: ${known}.`);
+}
+
+function describe({ decision, reason, retryAfterMs, ...about }: Explanation): string {
+  const { tenant, queue, budgets, accounts } = about;
+  const when = retryAfterMs ? `, ask again in ${Math.ceil(retryAfterMs)} ms` : '';
+  const limit = tenant.maxConcurrency ?? 'no limit';
+  const lines = [
+    `${decision}${reason === undefined ? '' : ` (${reason})`}${when}`,
+    `tenant ${tenant.name}: weight ${tenant.weight}, ${tenant.inFlight} in flight of ${limit}, ${tenant.waiting} waiting`,
+    `queue: ${queue.waiting} waiting in the cell, estimated wait ${queue.estimatedWaitMs} ms`,
+    ...budgets.map(({ scope, settledMicro, reservedMicro, stopMicro }) => {
+      return `budget ${scope}: ${settledMicro} settled + ${reservedMicro} reserved of ${stopMicro} micro-units`;
+    }),
+  ];
+  const table = formatTable(
+    ['account', 'pool', 'model', 'tier', 'in flight', 'limit', 'verdict'],
+    accounts.map(({ account, pool, model, priority, inFlight, limit: slots, verdict, restsMs }) => {
+      const until = restsMs > 0 ? ` for ${Math.ceil(restsMs)} ms` : '';
+      return [account, pool, model, priority, inFlight, slots, verdict + until];
+    }),
+  );
+  return `${lines.join('\n')}\n\n${table}`;
+}

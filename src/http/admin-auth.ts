@@ -1,0 +1,37 @@
+// Who may call /admin: whoever has the admin's token, which is no API key and opens nothing else.
+// Without a token the admin API is closed to everybody, on loopback too.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { RequestHandler } from 'express';
+import { AppError } from '../core/errors.ts';
+import { AttemptThrottle } from './attempt-throttle.ts';
+import { bearerOf, refusalOf } from './presented-key.ts';
+
+export interface AdminTokenOptions {
+  readonly token: string | undefined;
+  /** Its own: whoever guesses API keys must not lock the admin's answers, nor the other way. */
+  readonly throttle?: AttemptThrottle;
+}
+
+const ASK_FOR_TOKEN =
+  'Missing or wrong admin token. Send it as "Authorization: Bearer <token>"; API keys do not serve here.';
+const CLOSED =
+  'The admin API is closed: set admin.token (SLOTKEEPER_ADMIN_TOKEN, at least 16 characters).';
+
+/** `Authorization: Bearer` alone: `x-api-key` carries API keys. */
+export function requireAdminToken(options: AdminTokenOptions): RequestHandler {
+  const { token, throttle = new AttemptThrottle() } = options;
+  if (token === undefined) {
+    return (_req, _res, next) => next(new AppError('admin_disabled', CLOSED));
+  }
+  const expected = digest(token);
+  return (req, _res, next) => {
+    const presented = bearerOf(req);
+    if (timingSafeEqual(digest(presented ?? ''), expected)) next();
+    else next(refusalOf(req, presented, { throttle, message: ASK_FOR_TOKEN }));
+  };
+}
+
+/** A token may be chosen by people: its comparison must take the same time for all guesses. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

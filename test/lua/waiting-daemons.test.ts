@@ -1,0 +1,76 @@
+// @module-tag redis_required
+// Waiters of several daemons: grants that are published, claimed or not, and daemons that fall silent.
+import { describe, expect, it } from 'vitest';
+import { leasesOf, waitersOf } from '../support/cell-state.ts';
+import { Heart, aHeart, acquire, anAccount, release } from '../support/heart.ts';
+import { useRedis } from '../support/redis.ts';
+
+const store = useRedis();
+
+const waiting = (id: string, wish = {}) => acquire(id, { waitMs: 1000, ...wish });
+
+/** A second daemon on the same cell. */
+async function anotherDaemon(heart: Heart, name: string): Promise<Heart> {
+  const other = new Heart(heart.redis, { cell: heart.cell, daemon: name });
+  await other.adopt();
+  return other;
+}
+
+describe('a grant for another daemon', () => {
+  it('is published on its channel, and lasts once it is claimed', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const other = await anotherDaemon(heart, 'daemon-2');
+    const subscriber = await store.connect();
+    const messages: Buffer[] = [];
+    subscriber.on('smessageBuffer', (_: Buffer, message: Buffer) => messages.push(message));
+    await subscriber.ssubscribe(`${heart.keys.cell.replace(/cell$/, '')}daemon:daemon-2`);
+    const fence = await heart.take('t/1', { leaseMs: 9000 });
+    await other.ask(waiting('t/2', { waitMs: 20_000, leaseMs: 9000 }));
+
+    await heart.ask(release('t/1', fence));
+    await expect.poll(() => messages.length).toBe(1);
+    const claimed = await other.ask(waiting('t/2', { waitMs: 20_000, leaseMs: 9000 }));
+    other.now = 3000;
+    const later = await other.news();
+
+    expect(heart.told(messages[0]!)).toMatchObject({ 't/2': { tag: 'granted', fence: fence + 1 } });
+    expect(claimed).toMatchObject({ tag: 'replayed', fence: fence + 1 });
+    expect(later).toEqual({});
+    expect(Object.keys(await leasesOf(heart))).toEqual(['t/2']);
+    expect(await waitersOf(heart)).toEqual([]);
+  });
+
+  it('that nobody claims goes on to the next one, and its daemon is not looked at again', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const dead = await anotherDaemon(heart, 'dead');
+    const long = { waitMs: 60_000, leaseMs: 50_000 };
+    const fence = await heart.take('t/1', long);
+    await dead.send(...Array.from({ length: 20 }, (_, i) => acquire(`t/d${i}`, long)));
+    await heart.ask(acquire('t/live', long));
+    await heart.ask(release('t/1', fence));
+    heart.now = 2000;
+
+    const news = await heart.news();
+
+    expect(news).toMatchObject({ 't/live': { tag: 'granted' } });
+    expect(Object.keys(await leasesOf(heart))).toEqual(['t/live']);
+  });
+
+  it('whose daemon ticks again finds its waiters at their places', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const slow = await anotherDaemon(heart, 'slow');
+    const long = { waitMs: 60_000, leaseMs: 50_000 };
+    const fence = await heart.take('t/1', long);
+    await slow.send(acquire('t/s1', long), acquire('t/s2', long));
+    await heart.ask(release('t/1', fence));
+    heart.now = 2000;
+    await heart.news();
+    slow.now = 2001;
+
+    const news = await slow.news();
+    const again = news['t/s1'] === undefined ? await slow.news() : news;
+
+    expect(again).toMatchObject({ 't/s1': { tag: 'granted' } });
+    expect(await waitersOf(heart)).toEqual(['t/s2']);
+  });
+});

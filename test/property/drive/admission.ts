@@ -1,0 +1,300 @@
+// One cell with waiting, tenants, rates and budgets, driven step by step by three daemons, one of which
+// may fall silent, and what must hold after every step.
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { AdmissionPolicy } from '../../../src/scheduler/admission.ts';
+import { audit } from '../../../src/scheduler/inspect.ts';
+import type { Operation } from '../../../src/scheduler/wire.ts';
+import { ledgerOf, leasesOf, waitersOf } from '../../support/cell-state.ts';
+import { GPT4, Heart, acquire, anAccount, cancel, release, renew } from '../../support/heart.ts';
+import type { Told } from '../../support/heart.ts';
+import type { TestRedis } from '../../support/redis.ts';
+
+const STOP = 300;
+const BACKUP = { pool: 'backup', model: 'gpt-4' };
+const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP]];
+const TENANTS = ['capped', 'rated', 'poor', 'plain', 'stranger'];
+
+const POLICY: AdmissionPolicy = {
+  timeZone: 'UTC',
+  budget: { warnMicro: 200, stopMicro: STOP, period: 'none' },
+  tenants: [
+    { name: 'capped', weight: 1, maxConcurrency: 2 },
+    { name: 'rated', weight: 2, requestsPerMinute: 600, requestsBurst: 3, rateLimited: 'wait' },
+    { name: 'poor', weight: 4, budget: { stopMicro: 60, period: 'none' } },
+    {
+      name: 'plain',
+      weight: 1,
+      reservedSlots: { openai: 1 },
+      tokensPerMinute: 60_000,
+      tokensBurst: 90,
+    },
+  ],
+};
+
+function accountsOf(limits: readonly [number, number]) {
+  return [
+    anAccount({ name: 'a1', slots: limits[0] }),
+    anAccount({ name: 'b1', pool: 'backup', slots: limits[1] }),
+    {
+      ...anAccount({ name: 'b2', pool: 'backup', slots: 2, tier: 1 }),
+      rates: { requestsPerMinute: 1200, requestsBurst: 2 },
+    },
+  ];
+}
+
+export type Step =
+  | { readonly do: 'ask'; readonly daemon: number; readonly asks: readonly Ask[] }
+  | {
+      readonly do: 'end';
+      readonly daemon: number;
+      readonly which: readonly number[];
+      readonly cost: number | undefined;
+    }
+  | { readonly do: 'leave' | 'renew' | 'claim'; readonly daemon: number; readonly which: number }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'tick'; readonly daemon: number }
+  | { readonly do: 'limits'; readonly limits: readonly [number, number] };
+
+interface Ask {
+  readonly tenant: string;
+  readonly demand: number;
+  readonly waitMs: number;
+  readonly priority: number;
+  readonly reserveMicro: number;
+  readonly tokens: number;
+}
+
+const anAsk: fc.Arbitrary<Ask> = fc.record({
+  tenant: fc.constantFrom(...TENANTS),
+  demand: fc.nat(2),
+  waitMs: fc.constantFrom(0, 5, 500, 500, 500),
+  priority: fc.constantFrom(5, 5, 0, 9),
+  reserveMicro: fc.constantFrom(0, 10, 25),
+  tokens: fc.constantFrom(0, 30),
+});
+
+const daemon = fc.nat(2);
+export const aStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('ask' as const),
+      daemon,
+      asks: fc.array(anAsk, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('end' as const),
+      daemon,
+      which: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
+      cost: fc.constantFrom(undefined, 0, 5, 40),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('leave', 'renew', 'claim'),
+      daemon,
+      which: fc.nat(20),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      ms: fc.constantFrom(1, 7, 50, 101, 1999),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const), daemon }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('limits' as const),
+      limits: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    }),
+  },
+);
+
+const GAP_MS = 1000;
+
+/** Drives one cell and remembers who asked for what. */
+export class World {
+  readonly hearts: Heart[] = [];
+  readonly redis: TestRedis;
+  readonly seen: Set<string>;
+  /** Ids with the operation that asked for them and whose they are. */
+  readonly asked = new Map<string, { readonly op: Operation; readonly daemon: number }>();
+  readonly finals = new Map<string, string>();
+  now = 0;
+  limits: readonly [number, number] = [2, 2];
+  number = 0;
+
+  constructor(redis: TestRedis, seen: Set<string>) {
+    this.redis = redis;
+    this.seen = seen;
+  }
+
+  async begin(): Promise<void> {
+    const cell = this.redis.cell();
+    for (let i = 0; i < 3; i += 1) {
+      this.hearts.push(new Heart(this.redis.redis, { cell, daemon: `daemon-${i}` }));
+    }
+    await this.configure();
+  }
+
+  async configure(): Promise<void> {
+    await this.hearts[0]!.configure(accountsOf(this.limits), POLICY);
+    for (const heart of this.hearts.slice(1)) await heart.adopt();
+  }
+
+  async send(daemonNumber: number, ops: readonly Operation[]): Promise<void> {
+    const heart = this.hearts[daemonNumber]!;
+    let batch = ops;
+    for (let turn = 0; ; turn += 1) {
+      if (turn > 50) throw new Error('the tick says `more` for ever');
+      heart.now = this.now;
+      const reply = await heart.call(batch, { gapMs: GAP_MS, recoveryMs: 0 });
+      if (reply.kind !== 'ok') throw new Error(reply.kind);
+      reply.told.forEach((told, i) => this.note(batch[i]!.id, told));
+      for (const [id, told] of Object.entries(heart.told(reply.report.notices)))
+        this.note(id, told);
+      if (reply.report.alarms !== '') this.seen.add('warned');
+      if (!reply.report.more) return;
+      this.seen.add('more');
+      batch = [];
+    }
+  }
+
+  note(id: string, told: Told): void {
+    this.seen.add(told.reason === undefined ? told.tag : `${told.tag} ${told.reason}`);
+    if (told.tag !== 'granted' && told.tag !== 'denied') return;
+    // One that asks in the very tick of its refusal hears it twice.
+    const again = this.finals.get(id);
+    if (again !== undefined && (again !== 'denied' || told.tag !== 'denied')) {
+      throw new Error(`${id} was ${again}, and then ${told.tag}`);
+    }
+    this.finals.set(id, told.tag);
+  }
+
+  async leases(daemonNumber: number): Promise<{ id: string; fence: number }[]> {
+    const all = await leasesOf(this.hearts[0]!);
+    return Object.entries(all)
+      .filter(([, lease]) => lease?.daemon === `daemon-${daemonNumber}`)
+      .map(([id, lease]) => ({ id, fence: lease!.fence }));
+  }
+
+  async run(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'ask': {
+        const ops = step.asks.map(({ tenant, demand, ...more }) => {
+          this.number += 1;
+          const wish = { ...more, targets: DEMANDS[demand]!, isFresh: this.number % 2 === 0 };
+          return acquire(`${tenant}/${this.number}`, wish);
+        });
+        for (const op of ops) this.asked.set(op.id, { op, daemon: step.daemon });
+        await this.send(step.daemon, ops);
+        return;
+      }
+      case 'end': {
+        const held = await this.leases(step.daemon);
+        if (held.length === 0) return;
+        const ops = step.which.map((n) => {
+          const { id, fence } = held[n % held.length]!;
+          return {
+            ...release(id, fence),
+            ...(step.cost !== undefined && { costMicro: step.cost }),
+          };
+        });
+        await this.send(step.daemon, ops);
+        return;
+      }
+      case 'leave':
+      case 'claim': {
+        const waiting = await waitersOf(this.hearts[0]!);
+        const id = waiting[step.which % Math.max(1, waiting.length)];
+        const asked = id === undefined ? undefined : this.asked.get(id);
+        if (id === undefined || asked === undefined) return;
+        if (step.do === 'leave') await this.send(asked.daemon, [cancel(id)]);
+        else await this.send(asked.daemon, [{ ...asked.op, isFresh: false } as Operation]);
+        return;
+      }
+      case 'renew': {
+        const held = await this.leases(step.daemon);
+        const one = held[step.which % Math.max(1, held.length)];
+        if (one !== undefined) await this.send(step.daemon, [renew(one.id, one.fence)]);
+        return;
+      }
+      case 'pass':
+        this.now += step.ms;
+        return;
+      case 'tick':
+        await this.send(step.daemon, []);
+        return;
+      case 'limits':
+        this.limits = step.limits;
+        await this.configure();
+        await this.send(0, []);
+    }
+  }
+
+  /** What must hold after every step that was a tick. */
+  async check(wasTick: boolean): Promise<void> {
+    const heart = this.hearts[0]!;
+    const { redis, cell } = heart;
+    const report = await audit({ redis, cell, keyStyle: 'plain' });
+    const lowered = new Set(['above_limit', 'unreaped']);
+    // The audit reads the server's clock; by it an account of integer times rests no more.
+    const wrong = report.differences.filter(
+      ({ where, name }) => !lowered.has(where) && name !== 'b2',
+    );
+    expect(wrong).toEqual([]);
+    for (const [scope, entry] of Object.entries(await ledgerOf(heart))) {
+      const stop = scope.startsWith('poor') ? 60 : STOP;
+      const { settled = 0, reserved = 0, overrun = 0 } = entry;
+      expect(settled + reserved - overrun).toBeLessThanOrEqual(stop);
+      expect(reserved).toBeGreaterThanOrEqual(0);
+    }
+    if (wasTick) await this.checkNoIdleSlot();
+  }
+
+  /** A ready flow's demand is one that somebody waits for, is allowed, and listens. */
+  async checkNoIdleSlot(): Promise<void> {
+    const { redis, keys } = this.hearts[0]!;
+    const ready = await redis.zrangebylex(keys.line, '[r', '(s');
+    const free = new Set<string>();
+    const inFlight = await redis.hgetall(keys.inflight);
+    if (Number(inFlight['a1']) < this.limits[0]) free.add('openai');
+    if (Number(inFlight['b1']) < this.limits[1]) free.add('backup');
+    for (const entry of ready) {
+      const number = Number.parseInt(entry.slice(1, 5), 16);
+      const line = (await redis.hget(keys.demands, `#${number}`)) ?? '';
+      const pools = line.split('\t').filter((_, i) => i % 2 === 0);
+      expect(pools.filter((pool) => free.has(pool))).toEqual([]);
+    }
+  }
+
+  /** Everybody ends; nothing may be left. */
+  async finish(): Promise<void> {
+    for (let turn = 0; turn < 40; turn += 1) {
+      this.now += 1000;
+      for (const number of [0, 1, 2]) await this.send(number, []);
+    }
+    const heart = this.hearts[0]!;
+    const { redis, keys } = heart;
+    expect(await waitersOf(heart)).toEqual([]);
+    expect(await leasesOf(heart)).toEqual({});
+    expect(await redis.zrange(keys.line, '0', '-1')).toEqual(['_']);
+    expect(
+      (await redis.zrange(keys.timers, '0', '-1')).filter((entry) => /^[cd]/.test(entry)),
+    ).toEqual([]);
+    expect(Object.values(await redis.hgetall(keys.inflight)).every((count) => count === '0')).toBe(
+      true,
+    );
+    for (const { reserved } of Object.values(await ledgerOf(heart))) expect(reserved).toBe(0);
+    expect(await redis.hget(keys.cell, 'waiting')).not.toBe('1');
+    await this.check(true);
+  }
+}

@@ -1,0 +1,84 @@
+// Processes of callers (programs/callers.ts) over one cell: starting, telling, killing them, and
+// gathering what their callers recorded.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { SchedulerOptions } from '../../src/scheduler/types.ts';
+import type { CallerGroup, FromCallers, Service, ToCallers } from './callers.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PROGRAM = resolve(import.meta.dirname, 'programs/callers.ts');
+
+export interface CallerProcess {
+  /** What its callers have recorded so far. */
+  readonly services: readonly Service[];
+  /** Resolves when all callers of these groups have ended. */
+  call(groups: readonly CallerGroup[]): Promise<void>;
+  /** Callers ask no more; resolves when the process has given everything back and ended. */
+  stop(): Promise<void>;
+  /** kill -9 */
+  kill(): Promise<void>;
+}
+
+export interface FleetCell {
+  readonly url: string;
+  readonly options: Omit<SchedulerOptions, 'redis'>;
+}
+
+async function startCallers({ url, options }: FleetCell): Promise<CallerProcess> {
+  const child = fork(PROGRAM, [], {
+    cwd: ROOT,
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const services: Service[] = [];
+  const waiting: Partial<Record<FromCallers['kind'], (() => void)[]>> = {};
+  child.on('message', (message: FromCallers) => {
+    if (message.kind === 'services') services.push(...message.services);
+    else waiting[message.kind]?.shift()?.();
+  });
+  const tell = (message: ToCallers): void => void child.send(message);
+  const heard = (kind: FromCallers['kind']): Promise<void> =>
+    new Promise((settle, reject) => {
+      (waiting[kind] ??= []).push(settle);
+      void ended.then(() => reject(new Error(`callers ended before they were ${kind}`)));
+    });
+
+  const ready = heard('ready');
+  tell({ kind: 'begin', url, options });
+  await ready;
+  return {
+    services,
+    call: async (groups) => {
+      const idle = heard('idle');
+      tell({ kind: 'call', groups });
+      await idle;
+    },
+    stop: async () => {
+      tell({ kind: 'stop' });
+      await ended;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** So many processes on a cell that is configured already. They end with the test at the latest. */
+export function startFleet(count: number, cell: FleetCell): Promise<readonly CallerProcess[]> {
+  return Promise.all(Array.from({ length: count }, () => startCallers(cell)));
+}
+
+/** The groups with their callers dealt out to `count` processes. */
+export function dealt(groups: readonly CallerGroup[], count: number): readonly CallerGroup[][] {
+  return Array.from({ length: count }, (_, process) =>
+    groups.flatMap((group, i) => {
+      const callers = Math.floor((group.callers + ((process + i) % count)) / count);
+      return callers > 0 ? [{ ...group, callers }] : [];
+    }),
+  );
+}
