@@ -2,14 +2,7 @@
 // browsers. It keeps no state: whoever knows a slot's id and fence can renew and release it.
 import { errorOfAnswer, SlotkeeperApiError } from './errors.ts';
 import { runWithSlot, type SlotWork, type WithSlotOptions } from './with-slot.ts';
-import type {
-  CallOptions,
-  ClientOptions,
-  Slot,
-  SlotOutcome,
-  SlotRef,
-  SlotRequest,
-} from './types.ts';
+import type { CallOptions, ClientOptions, Slot, SlotRef, SlotRequest, SlotUse } from './types.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RETRIES = 2;
@@ -20,6 +13,8 @@ interface Call {
   readonly path: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** Time in ms that the server may take beyond a call's own. */
+  readonly waitMs?: number;
 }
 
 /** Every method rejects with SlotkeeperApiError, or with the reason of an aborted `signal`. */
@@ -48,7 +43,8 @@ export class SlotkeeperClient {
     const requestId = request.requestId ?? randomId();
     const body = { ...request, requestId };
     try {
-      return (await this.#call({ method: 'POST', path: '', body, ...options })) as Slot;
+      const { waitMs = 0 } = request;
+      return (await this.#call({ method: 'POST', path: '', body, waitMs, ...options })) as Slot;
     } catch (error) {
       // Without an answer there may be a slot; only with an id of its own can the caller ask again.
       const isUnanswered = !(error instanceof SlotkeeperApiError) || error.status === undefined;
@@ -71,10 +67,10 @@ export class SlotkeeperClient {
   /** Gives the slot back. Idempotent; never frees anybody else's slot. */
   async release(
     slot: SlotRef,
-    options: CallOptions & { readonly outcome?: SlotOutcome } = {},
+    options: CallOptions & SlotUse = {},
   ): Promise<'released' | 'already'> {
-    const { signal, outcome } = options;
-    const body = { fence: slot.fence, outcome };
+    const { signal, outcome, costMicro, tokens } = options;
+    const body = { fence: slot.fence, outcome, costMicro, tokens };
     const path = `/${encodeURIComponent(slot.requestId)}`;
     const answer = await this.#call({ method: 'DELETE', path, body, signal });
     return (answer as { result: 'released' | 'already' }).result;
@@ -113,8 +109,8 @@ export class SlotkeeperClient {
     }
   }
 
-  async #attempt({ method, path, body, signal }: Call): Promise<unknown> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
+  async #attempt({ method, path, body, signal, waitMs = 0 }: Call): Promise<unknown> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs + waitMs);
     const answer = await fetch(`${this.#slotsUrl}${path}`, {
       method,
       headers: this.#headers,

@@ -7,6 +7,7 @@ export type {
   ClientOptions,
   Slot,
   SlotOutcome,
+  SlotUse,
   SlotRef,
   SlotRequest,
   SlotTarget,

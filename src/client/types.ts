@@ -14,6 +14,14 @@ interface SlotRequestBase {
   readonly requestId?: string;
   /** Life of the lease in ms; the server's configured one by default. */
   readonly leaseMs?: number;
+  /** How long in ms it may be queued where nothing is free; 0 (default): refused at once. */
+  readonly waitMs?: number;
+  /** 0 (most urgent) to 9 among the waiters of its tenant. */
+  readonly priority?: number;
+  /** Estimated input and output, charged to rates of tokens. */
+  readonly tokens?: number;
+  /** Estimated cost in micro-units, held under the budgets until the release. */
+  readonly reserveMicro?: number;
 }
 
 /** Either a route of the server's configuration or ordered targets. */
@@ -43,6 +51,15 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Repeats of a call that got no answer or 503; all calls are idempotent. 2 by default. */
   readonly retries?: number;
+}
+
+/** How a use ended and what it came to. */
+export interface SlotUse {
+  readonly outcome?: SlotOutcome;
+  /** Actual cost in micro-units; without it the reservation is settled at its sum. */
+  readonly costMicro?: number;
+  /** Actual input and output; without them the estimate stays charged. */
+  readonly tokens?: number;
 }
 
 export interface CallOptions {

@@ -40,7 +40,10 @@ interface Waiter {
   readonly deadline: number;
   readonly leave: () => void;
   askedAt: number;
+  /** An ask is under way. */
   isBusy: boolean;
+  /** To be asked (again): what an ask under way brings may be older than the wish. */
+  mustAsk: boolean;
 }
 
 export interface WaitingOptions {
@@ -112,6 +115,7 @@ export class Waiting implements Service {
       leave: () => this.#giveUp(waiter, gaveUp()),
       askedAt: since,
       isBusy: false,
+      mustAsk: false,
     };
     this.#waiters.set(id, waiter);
     const [target] = targets;
@@ -165,18 +169,30 @@ export class Waiting implements Service {
     // Whoever was decided by its own asking, or has left, is told for nothing.
     this.#overtaken.clear();
     let asked = 0;
-    for (const waiter of this.#waiters.values()) {
+    for (const [id, waiter] of [...this.#waiters]) {
       const isLate = now >= waiter.deadline;
       const isDue = now - waiter.askedAt >= checkIntervalMs && asked < ASKED_AT_ONCE;
       if (!isLate && !isDue) continue;
       asked += 1;
+      // Behind those that did not have their turn yet: where many wait, each has one in the end.
+      this.#waiters.delete(id);
+      this.#waiters.set(id, waiter);
       void this.#ask(waiter);
     }
   };
 
   async #ask(waiter: Waiter): Promise<void> {
+    waiter.mustAsk = true;
     if (waiter.isBusy) return;
     waiter.isBusy = true;
+    while (waiter.mustAsk && this.#waiters.get(waiter.again.id) === waiter) {
+      waiter.mustAsk = false;
+      await this.#askOnce(waiter);
+    }
+    waiter.isBusy = false;
+  }
+
+  async #askOnce(waiter: Waiter): Promise<void> {
     waiter.askedAt = performance.now();
     try {
       const answer = await this.#options.submit(waiter.again);
@@ -184,8 +200,6 @@ export class Waiting implements Service {
     } catch (error) {
       const isLate = performance.now() >= waiter.deadline;
       if (isLate && error instanceof AppError) this.#giveUp(waiter, error);
-    } finally {
-      waiter.isBusy = false;
     }
   }
 

@@ -39,6 +39,13 @@ const outcome = z.enum(OUTCOMES).meta({
   description: 'How the attempt ended; `success` by default.',
 });
 
+const MAX_WAIT_MS = 3_600_000;
+const micro = z.int().min(0);
+const tokens = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+
 const cellTimeMs = z.int().meta({
   description: 'Cell time (Redis TIME) in ms at which the lease ends unless renewed.',
 });
@@ -70,6 +77,18 @@ function acquireSchema(leaseMs: z.ZodType<number>) {
         description: 'Ordered: a later one is used only where all earlier ones are full.',
       }),
       leaseMs: leaseMs.optional(),
+      waitMs: z.int().min(0).max(MAX_WAIT_MS).default(0).meta({
+        description: 'How long in ms it may be queued where nothing is free; 0: refused at once.',
+      }),
+      priority: z.int().min(0).max(9).optional().meta({
+        description: 'Among the waiters of its tenant, 0 the most urgent; the tenant’s by default.',
+      }),
+      tokens: tokens.default(0).meta({
+        description: 'Estimated input and output, charged to rates of tokens.',
+      }),
+      reserveMicro: micro.default(0).meta({
+        description: 'Estimated cost in micro-units, held under the budgets until the release.',
+      }),
     })
     .refine((body) => (body.route === undefined) !== (body.targets === undefined), {
       message: 'give exactly one of `route` and `targets`',
@@ -81,13 +100,35 @@ function acquireSchema(leaseMs: z.ZodType<number>) {
 }
 
 const needsFence = {
-  message: 'an outcome needs the fence of the lease',
+  message: 'what a use came to needs the fence of the lease',
   path: ['fence'],
 };
 
+/** How a use ended and what it came to. */
+const use = {
+  outcome: outcome.optional(),
+  costMicro: micro.optional().meta({
+    description: 'Actual cost in micro-units; without it the reservation is settled at its sum.',
+  }),
+  tokens: tokens.optional().meta({
+    description: 'Actual input and output; without them the estimate stays charged.',
+  }),
+};
+
+interface ToldUse {
+  readonly fence?: number | undefined;
+  readonly outcome?: unknown;
+  readonly costMicro?: unknown;
+  readonly tokens?: unknown;
+}
+
+function hasFenceForUse({ fence: given, outcome: how, costMicro, tokens: used }: ToldUse): boolean {
+  return given !== undefined || (how ?? costMicro ?? used) === undefined;
+}
+
 const releaseSchema = z
-  .strictObject({ fence: fence.optional(), outcome: outcome.optional() })
-  .refine((body) => body.outcome === undefined || body.fence !== undefined, needsFence)
+  .strictObject({ fence: fence.optional(), ...use })
+  .refine(hasFenceForUse, needsFence)
   .meta({ id: 'ReleaseRequest' });
 
 const releaseQuerySchema = z
@@ -98,9 +139,11 @@ const releaseQuerySchema = z
       .transform(Number)
       .pipe(fence)
       .optional(),
-    outcome: outcome.optional(),
+    ...use,
+    costMicro: z.coerce.number().pipe(micro).optional(),
+    tokens: z.coerce.number().pipe(tokens).optional(),
   })
-  .refine((query) => query.outcome === undefined || query.fence !== undefined, needsFence);
+  .refine(hasFenceForUse, needsFence);
 
 export const slotSchema = z
   .strictObject({

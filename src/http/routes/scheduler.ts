@@ -55,7 +55,10 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
       targets: resolve(body, tenant),
       requestId: body.requestId ?? nanoid(),
       tenant: tenant.name,
-      priority: tenant.terms.priority,
+      priority: body.priority ?? tenant.terms.priority,
+      waitMs: body.waitMs,
+      tokens: body.tokens,
+      reserveMicro: body.reserveMicro,
       // The tenant, not this daemon nor one of its keys: a repeat may reach another daemon.
       holder: tenant.name,
       leaseMs,
@@ -95,14 +98,22 @@ function releaseSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
   return async (req, res) => {
     const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
-    const { fence, outcome } = releaseParameters(req, schemas);
+    const { fence, ...told } = releaseParameters(req, schemas);
 
     const result =
       fence === undefined
         ? await deps.scheduler.cancel({ tenant, requestId })
-        : await deps.scheduler.release({ tenant, requestId, fence }, outcome ? { outcome } : {});
+        : await deps.scheduler.release({ tenant, requestId, fence }, reportOf(told));
 
     res.status(200).json({ result });
+  };
+}
+
+function reportOf({ outcome, costMicro, tokens }: ReturnType<typeof releaseParameters>) {
+  return {
+    ...(outcome !== undefined && { outcome }),
+    ...(costMicro !== undefined && { costMicro }),
+    ...(tokens !== undefined && { tokens }),
   };
 }
 
@@ -111,7 +122,7 @@ function releaseParameters(req: Request, schemas: RequestSchemas) {
   const query = parse(schemas.releaseQuery, { ...req.query }, 'query');
   if (req.body === undefined) return query;
   if (Object.keys(req.query).length > 0) {
-    throw new AppError('invalid_params', 'Give fence and outcome in the query or the body.');
+    throw new AppError('invalid_params', 'Give fence and use in the query or the body.');
   }
   return parse(schemas.release, req.body, 'body');
 }
