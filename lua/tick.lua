@@ -57,6 +57,7 @@
 --- @include lib/memory.lua
 --- @include lib/gcra.lua
 --- @include lib/rules.lua
+--- @include lib/terms.lua
 --- @include waiting/timers.lua
 --- @include scheduler/accounts.lua
 --- @include scheduler/rests.lua
@@ -106,6 +107,7 @@ notices.begin()
 daemons.begin()
 hand_off.begin()
 rules.begin()
+terms.begin()
 expiry.begin()
 operations.load()
 operations.run_early()

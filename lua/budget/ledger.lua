@@ -20,6 +20,7 @@ function ledger.begin()
   kept.policy = kept.policy or read_policy()
   kept.periods = kept.periods or {}
   policy, periods = kept.policy, kept.periods
+  cell.is_budgeted = policy.period > 0
   known = memory.of('ledger', 0)
   epoch, changed = memory.epoch, {}
 end

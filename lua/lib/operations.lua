@@ -21,7 +21,8 @@ function operations.packed(tag, detail, model, account, fence, at)
 end
 
 function operations.answer(tag, detail, model, account, fence, at)
-  answers[current] = operations.packed(tag, detail, model, account, fence, at)
+  answers[current] =
+    struct.pack('<BBI2I4dd', tag, detail or 0, model or 0, account or 0, fence or 0, at or 0)
 end
 
 --- The tenant's rates after the current operation, 24 bytes (tenants/tenant_rates.lua).

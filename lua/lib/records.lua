@@ -28,8 +28,18 @@ function records.seal(lease, batch, op, now, expires_at, daemon, state)
   lease[LEASE.raw] = raw
 end
 
-function records.new_lease(flags, model, fence, account)
-  return { false, flags, model, fence, account, PACKED.no_period, PACKED.no_period, 0, false }
+--- A lease that terms have something to remember of; `seal` makes its record.
+function records.bound_lease(flags, model, fence, account)
+  return { false, flags + ACQUIRE.bound, model, fence, account, PACKED.no_period,
+    PACKED.no_period, 0, false }
+end
+
+--- A lease under no terms.
+function records.plain_lease(batch, op, flags, model, fence, now, account)
+  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, now + batch[op + OP.lease_ms],
+    batch[op + OP.claim], now, batch[op + OP.reserve], batch[op + OP.tokens], PACKED.no_period,
+    STATE.leased, 1, #account, account, #arg_daemon, arg_daemon, 0)
+  return { raw, flags, model, fence, account }
 end
 
 function records.state(lease)

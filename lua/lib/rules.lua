@@ -1,10 +1,8 @@
--- The rules of this cell, in order. A rule is one file that fills its module with any of
+-- The rules that every request is under, in order. A rule is one file that fills its module with any
+-- of
 --   begin()                    a batch begins: forget the last one
---   admit(op, tenant)          -> nil, or a REASON, the ms after which to try again (0: when something
---                              ends, -1: never), and whether the request may wait for that
---   charge(lease, account, op, tenant, id, home)  the lease begins; `home`: the first target's pool
---   settle(lease, account, op, tenant, id)        the lease ends; `op` reports how, nil: reaped
+--   charge(lease, account, op) the lease begins
+--   settle(lease, account, op) the lease ends; `op` reports how, nil: it was reaped
 --   commit()                   writes what it has changed
--- `tenant` is nil where the cell has not registered one. admit only looks; charge and settle only write to the view, and cannot fail. So a refused
--- operation writes nothing. The assembly makes rules.begin, rules.admit and so on: each calls the
--- function of that name of every rule that has one.
+-- charge and settle only write to the view, and cannot fail. The assembly makes rules.begin and so
+-- on: each calls the function of that name of every rule that has one.

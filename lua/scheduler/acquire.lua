@@ -26,8 +26,7 @@ end
 
 local function mistake_of(op, id, targets)
   return variant == 'tick_oom' and MISTAKE.out_of_memory
-    or operations.batch[op + OP.flags] % 2 ~= ACQUIRE.fresh and not operations.is_id(id)
-      and MISTAKE.invalid_id
+    or operations.batch[op + OP.flags] % 2 == 0 and not operations.is_id(id) and MISTAKE.invalid_id
     or operations.batch[op + OP.lease_ms] < 1 and MISTAKE.invalid_lease
     or not targets and MISTAKE.unknown_demand
 end
@@ -35,20 +34,22 @@ end
 local function grant(op, id, slot, account, number, targets, tenant)
   local fence = cell.next_fence()
   local lease, expires_at = leases.begin(op, id, slot, account, targets[number], fence, tenant, targets.home)
-  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence,
-    expires_at)
-  if tenant_rates.has(tenant) then
+  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence, expires_at)
+  if tenant and tenant_rates.has(tenant) then
     operations.tell_limits(tenant_rates.limits(tenant))
   end
 end
 
 --- Grants, queues or denies a new request.
 local function decide(op, id, slot, targets)
-  local tenant = tenants.get(tenants.name_in(id))
-  local reason, after_ms, waits = rules.admit(op, tenant)
+  local tenant, reason, after_ms, waits
+  if cell.tenants > 0 or cell.is_budgeted then
+    tenant = tenants.get(tenants.name_in(id))
+    reason, after_ms, waits = terms.admit(op, tenant)
+  end
   if not reason and cell.now < cell.recover_until then
     reason, after_ms, waits = REASON.recovering, cell.recover_until - cell.now, true
-  elseif not reason and queue.is_behind(targets, id) then
+  elseif not reason and cell.waiting > 0 and queue.is_behind(targets, id) then
     reason, waits = REASON.pool_full, true
   elseif not reason then
     local account, number = choice.pick(targets)
@@ -73,8 +74,7 @@ operations.handlers[KIND.acquire] = function(op, id, slot)
   if lease or requests.ended(id, slot) then
     return answer_again(op, id, slot, lease)
   end
-  if queue.holds(op, id) then
-    return
+  if cell.waiting == 0 or not queue.holds(op, id) then
+    decide(op, id, slot, targets)
   end
-  decide(op, id, slot, targets)
 end

@@ -49,6 +49,6 @@ operations.handlers[KIND.register] = function(op, id, slot)
     cell.overage = cell.overage + 1
   end
   local _, expires_at = leases.begin(op, id, slot, account, target, fence,
-    tenants.get(tenants.name_in(id)))
+    cell.tenants > 0 and tenants.get(tenants.name_in(id)) or nil)
   operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], fence, expires_at)
 end

@@ -77,7 +77,7 @@ local function serve(head, account, number)
     return parking.park(waiter)
   end
   local op = operations.borrow(waiter)
-  local reason, after_ms = rules.admit(op, tenant)
+  local reason, after_ms = terms.admit(op, tenant)
   if not reason then
     grant(waiter, op, account, number, head.targets, tenant)
   elseif reason == REASON.tenant_concurrency or reason == REASON.tenant_rate and after_ms > 0 then

@@ -82,5 +82,7 @@ timers.due.c = function(id)
     leases.take_back(id)
     daemons.is_deaf(waiter.daemon)
     parking.park(waiter)
+    -- Its deadline may have passed while it was granted.
+    timers.set('d', id, waiter.deadline)
   end
 end

@@ -45,9 +45,6 @@ end
 --- Whether others come first: the tenant's own earlier ones, or anybody after a hand-off that was
 --- cut short.
 function queue.is_behind(targets, id)
-  if cell.waiting == 0 then
-    return false
-  end
   local number = not hand_off.more and tonumber(redis.call('HGET', key_demands, targets.line) or nil)
   local flow = flows.of(targets.home, tenants.name_in(id))
   return hand_off.more or number and flow.demands[number] ~= nil

@@ -125,16 +125,19 @@ function putItems(line: string, header: ScriptHeader): string {
   return text;
 }
 
+/** Files of rules, in the order in which they are asked, by the module that calls them all. */
+export type RuleGroups = Readonly<Record<string, readonly string[]>>;
+
 /**
- * `rules.charge(…)` and its like call that function of every rule that has one, in order. Made
- * here rather than looped over there: it is asked for twice an operation.
+ * `rules.charge(…)` and its like call that function of every rule of the group that has one, in
+ * order. Made here rather than looped over there: it is asked for twice an operation.
  */
-function ruleCalls(rules: readonly string[]): string[] {
+function ruleCalls(group: string, rules: readonly string[]): string[] {
   const texts = rules.map((file) => [moduleOf(file), readLua(file)] as const);
   const having = (what: string): string[] =>
     texts.flatMap(([rule, text]) => (text.includes(`function ${rule}.${what}(`) ? [rule] : []));
   const each = (what: string, parameters: string): string =>
-    `function rules.${what}(${parameters}) ` +
+    `function ${group}.${what}(${parameters}) ` +
     having(what)
       .map((rule) => `${rule}.${what}(${parameters}) `)
       .join('') +
@@ -145,7 +148,7 @@ function ruleCalls(rules: readonly string[]): string[] {
   );
   return [
     each('begin', ''),
-    `function rules.admit(op, tenant) local reason, after, waits ${admits.join('')}end`,
+    `function ${group}.admit(op, tenant) local reason, after, waits ${admits.join('')}end`,
     each('charge', 'lease, account, op, tenant, id, home'),
     each('settle', 'lease, account, op, tenant, id'),
     each('commit', ''),
@@ -155,12 +158,13 @@ function ruleCalls(rules: readonly string[]): string[] {
 const moduleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.lua$/, '');
 
 /**
- * Assembles `file` with its includes; `rules` are put in at `--- @rules`, in their order. Each
+ * Assembles `file` with its includes; rules are put in at `--- @rules`, in their order. Each
  * included file fills the module table that bears its name; all of them are declared first, so
  * files may refer to one another. What a file declares stays in memory between calls: what belongs
  * to one call is set by its `begin`.
  */
-export function assemble(file: string, rules: readonly string[] = []): AssembledScript {
+export function assemble(file: string, groups: RuleGroups = {}): AssembledScript {
+  const rules = Object.values(groups).flat();
   const name = moduleOf(file);
   const main = readLua(file);
   const header = readHeader(main);
@@ -192,7 +196,9 @@ export function assemble(file: string, rules: readonly string[] = []): Assembled
   }
   for (const include of files) {
     if (include === '@rules') {
-      for (const line of ruleCalls(rules)) own(line);
+      for (const [group, members] of Object.entries(groups)) {
+        for (const line of ruleCalls(group, members)) own(line);
+      }
     } else {
       own('do');
       put(include, readLua(include));

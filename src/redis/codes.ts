@@ -114,7 +114,7 @@ export const CODES = {
   /** Bytes of a lease's record before its texts and before its reserve; a period that is none. */
   PACKED: { fixed: 55, reserve: 36, no_period: 4_294_967_295 },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
-  ACQUIRE: { fresh: 1, priority: 16 },
+  ACQUIRE: { fresh: 1, bound: 2, priority: 16 },
   /** Flags of a release beside its outcome: what it tells of the use. */
   RELEASE: { outcomes: 16, cost: 16, tokens: 32 },
   /** State of a request's record. */

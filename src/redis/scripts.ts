@@ -3,11 +3,15 @@ import { assemble } from './assemble.ts';
 import { checkHeader } from './script.ts';
 import type { AssembledScript } from './assemble.ts';
 
-/** The rules of the heart, in the order in which they are asked. */
+/** Rules that every request is under, in the order in which they are asked. */
 const RULES = [
   'scheduler/account_slot.lua',
   'scheduler/model_count.lua',
   'scheduler/account_rates.lua',
+] as const;
+
+/** Rules that bind where somebody has terms, money is budgeted, or others wait. */
+const TERMS_RULES = [
   'tenants/tenant_slots.lua',
   'tenants/tenant_rates.lua',
   'budget/budget.lua',
@@ -112,7 +116,7 @@ const DIRECTORY = {
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
-    tick: assemble('tick.lua', RULES),
+    tick: assemble('tick.lua', { rules: RULES, terms: TERMS_RULES }),
     configure: assemble('configure.lua'),
     audit: assemble('audit.lua'),
     terms: assemble('terms.lua'),

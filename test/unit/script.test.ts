@@ -63,7 +63,9 @@ describe('an assembled script', () => {
     expect(new Set(libraries).size).toBe(3);
     expect(tick.source.startsWith(`#!lua name=${tick.library}\n`)).toBe(true);
     expect(loadScripts().tick.library).toBe(tick.library);
-    expect(assemble('tick.lua', ['scheduler/account_slot.lua']).library).not.toBe(tick.library);
+    expect(assemble('tick.lua', { rules: ['scheduler/account_slot.lua'] }).library).not.toBe(
+      tick.library,
+    );
   });
 
   it('registers every entry with its flags', () => {

@@ -1,0 +1,8 @@
+-- The rules that bind only where somebody has terms, money is budgeted, or others wait; in order. A
+-- rule is like one of rules.lua, with
+--   admit(op, tenant) -> nil, or a REASON, the ms after which to try again (0: when something ends,
+--                        -1: never), and whether the request may wait for that
+--   charge(lease, account, op, tenant, id, home)   `home`: the pool of the first target
+--   settle(lease, nil, op, tenant, id)
+-- `tenant` is nil where the cell has not registered one. admit only looks, so a refused operation
+-- writes nothing.
