@@ -100,7 +100,7 @@ end
 --- What a late release needs to correct a presumed cost, kept with the finished id.
 function budget.presumption(lease)
   local reserve, period, tenant_period = charges.reservation(lease)
-  if period < 0 and tenant_period < 0 then
+  if period < 0 and tenant_period < 0 or records.state(lease) == STATE.granted then
     return ''
   end
   return struct.pack('<dddd', lease[LEASE.fence], reserve, period, tenant_period)

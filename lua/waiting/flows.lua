@@ -128,11 +128,6 @@ function flows.is_placed(flow, demand, entry)
   return false
 end
 
---- How long the `n`-th waiter of a flow may wait, in ms; 0 where nothing was measured yet.
-function flows.estimate(flow, n)
-  return math.floor(n * flow.pool.gap * math.max(1, flow.pool.backlog / flow.weight))
-end
-
 local function packed(flow)
   local parts = { struct.pack('<ddddI4B', flow.start, flow.finish, flow.hold, flow.share,
     flow.in_flight, flow.ready and 1 or 0) }
@@ -142,11 +137,23 @@ local function packed(flow)
   return table.concat(parts)
 end
 
+--- A flow of nobody's terms that is idle is forgotten: names are bounded by nothing else.
+local function is_idle_stranger(flow)
+  return flow.in_flight == 0 and not flows.is_backlogged(flow) and not tenants.get(flow.tenant)
+end
+
 function flows.commit()
-  local words = {}
+  local words, gone = {}, {}
   for i = 1, #changed do
-    changed[i].changed = false
-    words[#words + 1], words[#words + 2] = changed[i].key, packed(changed[i])
+    local flow = changed[i]
+    flow.changed = false
+    if is_idle_stranger(flow) then
+      gone[#gone + 1] = flow.key
+      known[flow.key] = nil
+    else
+      words[#words + 1], words[#words + 2] = flow.key, packed(flow)
+    end
   end
+  commit.write('HDEL', key_flows, gone)
   commit.write('HSET', key_flows, words)
 end

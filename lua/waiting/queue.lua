@@ -20,11 +20,16 @@ local function number_of(line)
   return number
 end
 
+--- How long the `n`-th waiter of a flow may wait, in ms; 0 where nothing was measured yet.
+local function estimate(flow, n)
+  return math.floor(n * flow.pool.gap * math.max(1, flow.pool.backlog / flow.weight))
+end
+
 --- fence: its arrival; time: the ms that it may wait, as far as that is known.
 local function answer(waiter)
   local position = waiters.position(waiter)
   operations.answer(TAG.queued, 0, 0, position, waiter.arrived,
-    flows.estimate(flows.of(waiter.pool, waiter.tenant), position))
+    estimate(flows.of(waiter.pool, waiter.tenant), position))
 end
 
 --- Whether the id waits already; answered then. It is its daemon's that asked last.
@@ -73,10 +78,10 @@ function queue.join(op, id, targets, tenant, reason, after_ms)
   end
   local waiter = new_waiter(op, id, targets, number)
   local flow = flows.of(waiter.pool, waiter.tenant)
-  local estimate = reason == REASON.pool_full
-    and flows.estimate(flow, (flow.demands[number] or 0) + 1) or after_ms or 0
-  if waiter.deadline <= cell.now or cell.now + estimate > waiter.deadline then
-    return operations.answer(TAG.denied, REASON.queue_timeout, 0, 0, 0, estimate)
+  local expected = reason == REASON.pool_full
+    and estimate(flow, (flow.demands[number] or 0) + 1) or after_ms or 0
+  if waiter.deadline <= cell.now or cell.now + expected > waiter.deadline then
+    return operations.answer(TAG.denied, REASON.queue_timeout, 0, 0, 0, expected)
   end
   waiters.add(waiter)
   if reason == REASON.tenant_concurrency or reason == REASON.tenant_rate then

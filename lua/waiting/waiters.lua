@@ -130,7 +130,7 @@ function waiters.hand(waiter)
   waiters.dequeue(waiter)
   waiter.state = WAITING.granted
   waiters.write(waiter)
-  timers.set('c', waiter.id, cell.now + WAITING.claim_ms)
+  timers.set('c', waiter.id, cell.now + math.min(WAITING.claim_ms, math.ceil(waiter.lease_ms / 2)))
 end
 
 timers.due.d = function(id)

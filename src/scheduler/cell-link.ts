@@ -97,6 +97,11 @@ export class CellLink {
     this.#adopt(await this.#options.registry.apply(accounts, seen, admission));
   }
 
+  /** To be asked now and then: days and months to come are told a year ahead. */
+  async extendPeriods(): Promise<void> {
+    await this.#options.registry.extendPeriods(this.#admission);
+  }
+
   /** Works with what the cell has registered; registers nothing. */
   async join(): Promise<void> {
     const view = await this.#options.registry.read();

@@ -190,6 +190,13 @@ export class CellRegistry {
     );
   }
 
+  /** Tells the store of days and months to come: it knows them for about a year ahead. */
+  async extendPeriods(admission: AdmissionPolicy): Promise<void> {
+    const { redis, keys, clock } = this.#options;
+    const fields = ledgerFields(admission, clock?.() ?? Date.now()).slice(1);
+    await redis.hset(keys.ledger, ...fields.flat());
+  }
+
   /** Whether a (pool, model) that is not configured any more has leases left. */
   async #busyModels(registry: Registry): Promise<(target: Target) => boolean> {
     const { redis, keys } = this.#options;

@@ -102,7 +102,13 @@ export class Scheduler implements Service, LeaseKeeper {
       waiting: this.#waiting,
       isStopping: () => this.#isStopping,
     };
-    this.#upkeep = new Upkeep({ ...options, scripts, events, reap: () => this.reap() });
+    this.#upkeep = new Upkeep({
+      ...options,
+      scripts,
+      events,
+      reap: () => this.reap(),
+      extendPeriods: () => this.#link.extendPeriods(),
+    });
   }
 
   /**

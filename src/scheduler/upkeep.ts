@@ -9,6 +9,7 @@ import type { InspectSource } from './inspect.ts';
 
 export interface UpkeepOptions extends InspectSource {
   readonly reap: () => Promise<unknown>;
+  readonly extendPeriods: () => Promise<void>;
   readonly scripts: Scripts;
   readonly events: SchedulerEmitter;
   readonly reapIntervalMs: number;
@@ -17,6 +18,7 @@ export interface UpkeepOptions extends InspectSource {
 
 /** Part of the interval by which ticks are spread, so that daemons do not tick together. */
 const JITTER = 0.2;
+const DAY_MS = 86_400_000;
 /** The store waits while an audit looks: a daemon's own looks at no more leases than this. */
 const OWN_AUDIT_MOST = 20_000;
 
@@ -24,6 +26,7 @@ export class Upkeep implements Service {
   readonly #options: UpkeepOptions;
   #tickTimer: NodeJS.Timeout | undefined;
   #auditTimer: NodeJS.Timeout | undefined;
+  #periodTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(options: UpkeepOptions) {
@@ -34,6 +37,11 @@ export class Upkeep implements Service {
     const { redis, scripts } = this.#options;
     // Forbidden to some users of a shared Redis, and not needed.
     await dropOtherVersions(redis, Object.values(scripts)).catch(() => undefined);
+    const { extendPeriods } = this.#options;
+    await extendPeriods();
+    this.#periodTimer = setInterval(() => {
+      extendPeriods().catch(() => undefined);
+    }, DAY_MS).unref();
     this.#tickLater();
     this.#auditTimer = setInterval(() => void this.#audit(), this.#options.auditIntervalMs).unref();
   }
@@ -42,6 +50,7 @@ export class Upkeep implements Service {
     this.#isStopped = true;
     clearTimeout(this.#tickTimer);
     clearInterval(this.#auditTimer);
+    clearInterval(this.#periodTimer);
     return Promise.resolve();
   }
 

@@ -19,6 +19,8 @@ import type { AcquireOperation, Operation } from './wire.ts';
 const TAG = CODES.TAG;
 /** Waiters that ask again in one interval, at most. */
 const ASKED_AT_ONCE = 64;
+/** Daemons that were told the same time do not all act on it at once. */
+const WAKE_JITTER_MS = 10;
 /** After its deadline a waiter asks once more, and then gives up. */
 const GRACE_MS = 250;
 
@@ -158,9 +160,12 @@ export class Waiting implements Service {
     clearTimeout(this.#wake);
     this.#wake = undefined;
     if (inMs < 0 || this.#waiters.size === 0) return;
-    this.#wake = setTimeout(() => {
-      this.#options.tick().catch(() => undefined);
-    }, inMs + 1).unref();
+    this.#wake = setTimeout(
+      () => {
+        this.#options.tick().catch(() => undefined);
+      },
+      inMs + 1 + Math.random() * WAKE_JITTER_MS,
+    ).unref();
   }
 
   readonly #look = (): void => {

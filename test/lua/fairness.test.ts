@@ -178,4 +178,15 @@ describe('fair shares', () => {
     expect(alone.slotMs['big']!).toBeGreaterThan(0.9 * 4 * 200);
     expect(both.slotMs['sure']! / total(both)).toBeGreaterThan(0.45);
   });
+
+  it('leave nothing behind of a tenant that nobody has registered', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const fence = await heart.take('stranger/1', LONG);
+    await heart.ask(acquire('stranger/2', LONG));
+    const news = await heart.news(release('stranger/1', fence));
+
+    await heart.ask(release('stranger/2', news['stranger/2']!.fence!));
+
+    expect(await heart.redis.hkeys(heart.keys.flows)).not.toContain('openai\tstranger');
+  });
 });

@@ -73,4 +73,33 @@ describe('a grant for another daemon', () => {
     expect(again).toMatchObject({ 't/s1': { tag: 'granted' } });
     expect(await waitersOf(heart)).toEqual(['t/s2']);
   });
+
+  it('with a short lease is taken back before the lease ends, and its waiter waits on', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const slow = await anotherDaemon(heart, 'slow');
+    const fence = await heart.take('t/1', { leaseMs: 5000 });
+    await slow.ask(acquire('t/s1', { waitMs: 9000, leaseMs: 200 }));
+    await heart.ask(release('t/1', fence));
+    heart.now = 100;
+
+    await heart.news();
+
+    expect(await leasesOf(heart)).toEqual({});
+    expect(await waitersOf(heart)).toEqual(['t/s1']);
+  });
+
+  it('that comes back after the deadline of its waiter refuses it', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const slow = await anotherDaemon(heart, 'slow');
+    const fence = await heart.take('t/1', { leaseMs: 5000 });
+    await slow.ask(acquire('t/s1', { waitMs: 50, leaseMs: 5000 }));
+    await heart.ask(release('t/1', fence));
+    heart.now = 2000;
+    await heart.news();
+
+    heart.now = 2001;
+    await heart.news();
+
+    expect(await waitersOf(heart)).toEqual([]);
+  });
 });
