@@ -21,7 +21,10 @@ async function someSchedulers(count: number, slots = 1, wish = {}): Promise<read
 }
 
 function until(scheduler: Scheduler, count: number): Promise<void> {
-  return expect.poll(() => scheduler.waiting(), { timeout: 10_000 }).toBe(count).then(() => undefined);
+  return expect
+    .poll(() => scheduler.waiting(), { timeout: 10_000 })
+    .toBe(count)
+    .then(() => undefined);
 }
 
 describe('a waiting acquire', () => {
@@ -41,7 +44,10 @@ describe('a waiting acquire', () => {
   });
 
   it('gets the slot that another daemon frees, well before it would ask again', async () => {
-    const [one, other] = await someSchedulers(2, 1, { checkIntervalMs: 30_000, reapIntervalMs: 5000 });
+    const [one, other] = await someSchedulers(2, 1, {
+      checkIntervalMs: 30_000,
+      reapIntervalMs: 5000,
+    });
     const first = await one!.acquire({ targets: TARGETS });
     const second = other!.acquire(WAITING);
     await until(other!, 1);
