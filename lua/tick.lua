@@ -49,7 +49,9 @@
 --- @include lib/decimals.lua
 --- @include lib/replies.lua
 --- @include lib/cell.lua
+--- @include lib/order.lua
 --- @include lib/operations.lua
+--- @include lib/finished.lua
 --- @include lib/uses.lua
 --- @include lib/charges.lua
 --- @include lib/requests.lua
@@ -60,6 +62,7 @@
 --- @include lib/terms.lua
 --- @include waiting/timers.lua
 --- @include scheduler/accounts.lua
+--- @include scheduler/places.lua
 --- @include scheduler/rests.lua
 --- @include scheduler/classes.lua
 --- @include scheduler/choice.lua
@@ -76,11 +79,13 @@
 --- @include waiting/queue.lua
 --- @include waiting/hand_off.lua
 --- @include scheduler/leases.lua
+--- @include scheduler/endings.lua
 --- @include scheduler/expiry.lua
 --- @include scheduler/daemons.lua
 --- @include scheduler/renew.lua
 --- @include scheduler/release.lua
 --- @include scheduler/acquire.lua
+--- @include scheduler/acquire_run.lua
 --- @include lib/commit.lua
 
 records.begin()
@@ -91,9 +96,11 @@ if early_reply then
 end
 
 requests.begin()
+finished.begin()
 uses.begin()
 accounts.begin(cell.stored_incarnation, cell.stored_sequence)
 rests.begin()
+places.begin()
 classes.begin()
 memory.begin()
 tenants.begin()

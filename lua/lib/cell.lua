@@ -72,8 +72,9 @@ function cell.next_fence()
   if cell.grants >= FENCE.per_incarnation - 1 then
     cell.incarnation, cell.sequence, cell.grants = cell.incarnation + 1, 1, 0
   end
-  cell.grants = cell.grants + 1
-  return cell.incarnation * FENCE.per_incarnation + cell.grants
+  local grants = cell.grants + 1
+  cell.grants = grants
+  return cell.incarnation * FENCE.per_incarnation + grants
 end
 
 --- Waiters more or less.
@@ -93,8 +94,9 @@ function cell.rotate_next(at)
 end
 
 function cell.commit()
-  redis.call('HSET', key_cell, 'incarnation', cell.incarnation, 'sequence', cell.sequence,
-    'now', cell.now, 'grants', cell.grants, 'touches', cell.touches)
+  local text = decimals.of
+  redis.call('HSET', key_cell, 'incarnation', text(cell.incarnation), 'sequence', text(cell.sequence),
+    'now', text(cell.now), 'grants', text(cell.grants), 'touches', text(cell.touches))
   if cell.waiting_changed then
     redis.call('HSET', key_cell, 'waiting', cell.waiting, 'arrivals', cell.arrivals)
   end

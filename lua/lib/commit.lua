@@ -1,16 +1,18 @@
 -- Flushes what the batch has changed with one variadic command a structure, and makes the reply.
 -- Nothing here can fail for a reason of the caller's: all of that was checked before.
 
---- One variadic command, where there is anything to say.
-function commit.write(command, key, words)
-  if #words > 0 then
-    redis.call(command, key, unpack(words))
+--- One variadic command of the first `count` of `words`, or all; none where there is nothing to say.
+function commit.write(command, key, words, count)
+  count = count or #words
+  if count > 0 then
+    redis.call(command, key, unpack(words, 1, count))
   end
 end
 
 function commit.run()
   local set_aside = requests.commit()
-  accounts.commit()
+  finished.commit()
+  places.commit()
   rests.commit()
   rules.commit()
   terms.commit()

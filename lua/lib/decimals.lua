@@ -4,7 +4,7 @@ decimals.texts, decimals.numbers = {}, {}
 
 function decimals.of(n)
   local text = string.format('%d', n)
-  if n <= DECIMALS.most then
+  if n >= 0 and n <= DECIMALS.most then
     decimals.texts[n], decimals.numbers[text] = text, n
   end
   return text

@@ -4,8 +4,11 @@
 -- An answer is 24 bytes: tag, detail, model, account, fence, time.
 local FORMAT = 'BBI2I4ddI4I4d'
 local formats = {} -- how many operations -> their format
-local count, batch, slots, early, late, answers, limits, current, borrowed
-operations.handlers = {}
+local count, batch, slots, limits, current, borrowed
+local answers = {}
+operations.answered = answers
+operations.handlers = {} -- kind -> function(op, id, slot)
+operations.runs = {} -- kind -> function(list, at, length), see run()
 
 function operations.count()
   return count
@@ -46,14 +49,18 @@ end
 
 local plain = {} -- tag -> an answer that says nothing else
 
---- An answer that is its tag alone.
-function operations.say(tag)
+--- The answer that is its tag alone.
+function operations.plain(tag)
   local answer = plain[tag]
   if not answer then
     answer = struct.pack('<BBI2I4dd', tag, 0, 0, 0, 0, 0)
     plain[tag] = answer
   end
-  answers[current] = answer
+  return answer
+end
+
+function operations.say(tag)
+  answers[current] = operations.plain(tag)
 end
 
 --- The caller's mistake: nothing is written.
@@ -62,7 +69,7 @@ function operations.refuse(mistake)
 end
 
 function operations.answers()
-  return table.concat(answers)
+  return table.concat(answers, '', 1, count)
 end
 
 --- 1 to 128 printable ASCII characters behind a tenant's name.
@@ -70,15 +77,35 @@ function operations.is_id(id)
   return #id <= OPERATION.id_most and string.find(id, '^[%w._-]+/[!-~]+$')
 end
 
-local function run(i)
-  local op, id = (i - 1) * OP.fields, arg_id(i)
-  local handler = operations.handlers[batch[op + OP.kind]]
-  current = i
+local function run_one(kind, op, id)
+  local handler = operations.handlers[kind]
   if handler then
     handler(op, id, slots[id])
   else
     operations.refuse(MISTAKE.unknown_operation)
   end
+end
+
+--- Operations of the two kinds that nearly every batch is made of are executed by one loop each: it
+--- takes the list from `at` on, for as long as the kind is its own, and returns where it ended.
+local function run(list, length)
+  local at = 1
+  while at <= length do
+    local i = list[at]
+    local op = (i - 1) * OP.fields
+    local kind = batch[op + OP.kind]
+    if operations.runs[kind] then
+      at = operations.runs[kind](list, at, length)
+    else
+      current, at = i, at + 1
+      run_one(kind, op, arg_id(i))
+    end
+  end
+end
+
+--- The operation that `answer` and `say` answer: for the loops.
+function operations.set_current(i)
+  current = i
 end
 
 local function unpack_batch()
@@ -93,60 +120,23 @@ local function unpack_batch()
   operations.batch = batch
 end
 
---- With repeated ids: what arrived behind an acquire of its id stays behind it.
-local function order_repeats()
-  local behind = {}
-  early, late = {}, {}
-  for i = 1, count do
-    local id, kind = arg_id(i), batch[(i - 1) * OP.fields + OP.kind]
-    behind[id] = behind[id] or kind == KIND.acquire or kind == KIND.reap
-    local list = behind[id] and late or early
-    list[#list + 1] = i
-  end
-end
-
---- Reads what the batch names: its requests, the heads of its classes, and the accounts of both.
---- Acquires come last.
+--- Reads what the batch names: its requests, and the heads of its classes.
 function operations.load()
   unpack_batch()
-  slots, early, late, answers, limits = {}, {}, {}, {}, {}
-  local known, unknown, demanded, repeats, op = {}, {}, {}, false, 0
-  for i = 1, count do
-    local id, kind = arg_id(i), batch[op + OP.kind]
-    if slots[id] then
-      repeats = true
-    else
-      slots[id] = i
-    end
-    if kind == KIND.acquire then
-      late[#late + 1] = i
-      demanded[#demanded + 1] = batch[op + OP.demand]
-      -- Nobody but its daemon knows an id that was made just now.
-      if batch[op + OP.flags] % 2 ~= ACQUIRE.fresh then
-        known[#known + 1], unknown[#unknown + 1] = id, id
-      end
-    else
-      local list = kind == KIND.reap and late or early
-      list[#list + 1], known[#known + 1] = i, id
-    end
-    op = op + OP.fields
-  end
-  if repeats then
-    order_repeats()
-  end
-  requests.load(known, unknown)
-  choice.load(demanded)
+  limits = {}
+  slots = order.sort(batch, count)
+  operations.slots = slots
+  requests.load(slots, order.looked_up, order.looked_up_count)
+  finished.load(order.acquired, order.acquired_count)
+  choice.load(order.demanded)
 end
 
 --- Everything but acquires.
 function operations.run_early()
-  for i = 1, #early do
-    run(early[i])
-  end
+  run(order.early, order.early_count)
 end
 
+--- Acquires, and what must come behind them.
 function operations.run_late()
-  for i = 1, #late do
-    run(late[i])
-  end
+  run(order.late, order.late_count)
 end

@@ -34,12 +34,15 @@ function records.bound_lease(flags, model, fence, account)
     PACKED.no_period, 0, false }
 end
 
---- A lease under no terms.
-function records.plain_lease(batch, op, flags, model, fence, now, account)
+--- Fills `lease`, one under no terms; returns its record.
+function records.fill_plain(lease, batch, op, model, fence, now, account)
+  local flags = batch[op + OP.flags] % 2
   local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, now + batch[op + OP.lease_ms],
     batch[op + OP.claim], now, batch[op + OP.reserve], batch[op + OP.tokens], PACKED.no_period,
     STATE.leased, 1, #account, account, #arg_daemon, arg_daemon, 0)
-  return { raw, flags, model, fence, account }
+  lease[LEASE.raw], lease[LEASE.flags], lease[LEASE.model] = raw, flags, model
+  lease[LEASE.fence], lease[LEASE.account] = fence, account
+  return raw
 end
 
 function records.state(lease)
@@ -52,14 +55,16 @@ function records.set_state(lease, state)
   lease[LEASE.raw] = sub(raw, 1, STATE_AT) .. string.char(state) .. sub(raw, STATE_AT + 2)
 end
 
---- A lease (LEASE), or false for a record that cannot be decoded.
-function records.read_lease(raw)
+--- Fills `lease` (LEASE) from its record; false for one that cannot be decoded.
+function records.read_lease(raw, lease)
   local named = byte(raw, LEASE_FIXED + 1)
-  if not named or #raw < LEASE_FIXED + 1 + named or byte(raw, 1) ~= 1 then
+  if not named or #raw < LEASE_FIXED + 1 + named then
     return false
   end
-  local flags, model, fence = unpack_from('<BI2d', raw, 2)
-  return { raw, flags, model, fence, sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named) }
+  local schema, flags, model, fence = unpack_from('<BBI2d', raw)
+  lease[LEASE.raw], lease[LEASE.flags], lease[LEASE.model] = raw, flags, model
+  lease[LEASE.fence], lease[LEASE.account] = fence, sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named)
+  return schema == 1 and lease
 end
 
 function records.expires_at(lease)
@@ -76,11 +81,10 @@ function records.extend(lease, expires_at)
   lease[LEASE.raw] = sub(raw, 1, EXPIRES_AT) .. pack('<d', expires_at) .. sub(raw, EXPIRES_AT + 9)
 end
 
---- The limit is 0 for an account that is not in use.
 --- schema, flags (1: in use, 2: has rates), class, index, limit, capacity = limit x weight; behind
 --- them the rates (interval and burst in ms of requests, then of tokens), and, for an account of a
 --- `mixed` class alone, the numbers of the models that it serves.
---- An account (ACCOUNT), or false where there is none that can be decoded.
+--- An account (ACCOUNT), its limit 0 where it is not in use; false where none can be decoded.
 function records.read_account(name, raw)
   if not raw or #raw < 16 or byte(raw, 1) ~= 1 then
     return false
@@ -119,7 +123,6 @@ function records.read_target(raw)
     tiers[#tiers + 1] = tier
     at = at + 1 + 2 * #tier
   end
-  local first = tiers[1]
-  local is_plain = #tiers == 1 and #first == 1 and first[1] < CLASS.mixed
-  return { model = model, tiers = tiers, only = is_plain and first[1] or false }
+  local only = #tiers == 1 and #tiers[1] == 1 and tiers[1][1]
+  return { model = model, tiers = tiers, only = only and only < CLASS.mixed and only or false }
 end

@@ -1,53 +1,49 @@
 -- The view of requests: what the store says of the ids that this batch names (by the number of
 -- their first operation, their slot), under what the batch has changed.
-local held -- slot -> lease, false, or DROPPED; nil for an id that was made just now
-local ended -- id -> how it ended (END), as far as it is known
-local puts, drops, ends, asides, strays
-local DROPPED = 0
+local held = {} -- slot -> lease, DROPPED, or false; nil for an id that was made just now
+requests.held = held
+local blanks = {} -- slot -> the table of its lease, which every batch fills anew
+local DROPPED = { false, false, false, false, false } -- a lease that answers to no fence
+requests.dropped = DROPPED
+local puts, put_count, drops, drop_count = {}, 0, {}, 0 -- kept lists, see operations.lua
+local asides, strays
+local read_lease, fill_plain = records.read_lease, records.fill_plain
 
 function requests.begin()
-  held, ended, puts, drops, ends, asides, strays = {}, {}, {}, {}, {}, {}, {}
+  asides, strays = {}, {}
+  put_count, drop_count = 0, 0
 end
 
 --- A record that cannot be decoded is set aside: nobody frees its slot, the audit names it.
-local function learn(id, raw)
-  local lease = raw and records.read_lease(raw)
-  if raw and not lease and id ~= SENTINEL.name then
+local function set_aside(id, raw)
+  if id ~= SENTINEL.name then
     asides[#asides + 1], asides[#asides + 2] = id, raw
     strays[#strays + 1] = id
   end
-  return lease
+  return false
 end
 
-local function learn_ends(ids)
-  local younger = redis.call('HMGET', key_finished, unpack(ids))
-  local older = redis.call('HMGET', key_finished_before, unpack(ids))
-  for i = 1, #ids do
-    local how = younger[i] or older[i]
-    if how then
-      ended[ids[i]] = how
-    end
+--- Reads the records of the first `count` of `ids`.
+function requests.load(slots, ids, count)
+  local most = operations.count()
+  for slot = #blanks + 1, most do
+    blanks[slot] = {}
   end
-end
-
---- Reads the records of `ids`, and how `acquired` ones ended; the accounts of the leases as well.
-function requests.load(ids, acquired)
-  if #ids == 0 then
+  for slot = 1, most do
+    held[slot] = nil
+  end
+  if count == 0 then
     return
   end
-  local raws, names = redis.call('HMGET', key_requests, unpack(ids)), {}
-  for i = 1, #ids do
-    local slot = operations.slot(ids[i])
-    if held[slot] == nil then
-      local lease = learn(ids[i], raws[i])
-      held[slot] = lease
-      names[#names + 1] = lease and lease[LEASE.account] or nil
+  local raws = redis.call('HMGET', key_requests, unpack(ids, 1, count))
+  for i = 1, count do
+    local raw, slot = raws[i], slots[ids[i]]
+    local lease = raw and read_lease(raw, blanks[slot])
+    if raw and not lease and held[slot] == nil then
+      set_aside(ids[i], raw)
     end
+    held[slot] = lease
   end
-  if #acquired > 0 then
-    learn_ends(acquired)
-  end
-  accounts.load(names)
 end
 
 --- The lease that the id of a slot holds, or false.
@@ -56,26 +52,28 @@ function requests.get(slot)
   return lease ~= DROPPED and lease or false
 end
 
+--- Whether this batch has ended what the slot held.
+function requests.is_dropped(slot)
+  return held[slot] == DROPPED
+end
+
 --- The lease of an id that another structure names: `raw` is its stored record.
 function requests.look_up(id, raw)
   local slot = operations.slot(id)
   if slot then
     return requests.get(slot)
   end
-  return not ended[id] and learn(id, raw)
+  return raw and not finished.known(id) and (read_lease(raw, {}) or set_aside(id, raw))
 end
 
---- How an acquired id ended before, or nil.
-function requests.ended(id, slot)
-  return ended[id] or held[slot] == DROPPED and END.released or nil
-end
-
---- The same for the id of any operation: reads the store where it must.
-function requests.find_ended(id, slot)
-  if not ended[id] then
-    learn_ends({ id })
-  end
-  return requests.ended(id, slot)
+--- A lease under no terms begins under the id, which has a slot; returns it.
+function requests.begin_plain(op, id, slot, model, fence, account)
+  local lease = blanks[slot]
+  held[slot] = lease
+  local raw = fill_plain(lease, operations.batch, op, model, fence, cell.now, account)
+  local n = put_count + 2
+  puts[n - 1], puts[n], put_count = id, raw, n
+  return lease
 end
 
 --- `lease` is held under `id`, which has a slot unless another structure named it.
@@ -83,8 +81,8 @@ function requests.put(id, slot, lease)
   if slot then
     held[slot] = lease
   end
-  puts[#puts + 1] = id
-  puts[#puts + 1] = lease[LEASE.raw]
+  puts[put_count + 1], puts[put_count + 2] = id, lease[LEASE.raw]
+  put_count = put_count + 2
 end
 
 --- Nothing is held under `id` any more, nor again in this batch: drops are written after puts.
@@ -92,27 +90,19 @@ function requests.drop(id, slot)
   if slot then
     held[slot] = DROPPED
   else
-    ended[id] = END.released
+    finished.note(id, END.released)
   end
-  drops[#drops + 1] = id
+  drop_count = drop_count + 1
+  drops[drop_count] = id
 end
 
---- How the request ended is remembered for a while.
-function requests.remember(id, how)
-  ends[#ends + 1] = id
-  ends[#ends + 1] = how
-  ended[id] = how
-end
-
---- The younger generation grows old by time or by number; the older one is forgotten.
-local function rotate_finished()
-  if cell.now < cell.rotate_at and redis.call('HLEN', key_finished) < head.remember_max then
-    return
+--- The same for the first `n` of `ids`; their slots were told already (requests.dropped).
+function requests.drop_all(ids, n)
+  local words, from = drops, drop_count
+  for i = 1, n do
+    words[from + i] = ids[i]
   end
-  redis.call('UNLINK', key_finished_before)
-  redis.call('RENAME', key_finished, key_finished_before)
-  redis.call('HSET', key_finished, SENTINEL.name, 0)
-  cell.rotate_next(cell.now + head.remember_ms)
+  drop_count = from + n
 end
 
 --- Returns how many records were set aside. An id that was put and dropped in one batch ends
@@ -120,11 +110,7 @@ end
 function requests.commit()
   commit.write('HSET', key_set_aside, asides)
   commit.write('HDEL', key_requests, strays)
-  commit.write('HSET', key_requests, puts)
-  commit.write('HDEL', key_requests, drops)
-  if #ends > 0 then
-    redis.call('HSET', key_finished, unpack(ends))
-    rotate_finished()
-  end
+  commit.write('HSET', key_requests, puts, put_count)
+  commit.write('HDEL', key_requests, drops, drop_count)
   return #asides / 2
 end

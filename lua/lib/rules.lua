@@ -2,7 +2,8 @@
 -- of
 --   begin()                    a batch begins: forget the last one
 --   charge(lease, account, op) the lease begins
---   settle(lease, account, op) the lease ends; `op` reports how, nil: it was reaped
+--   settle_all(ended, holders, ops, n)  n leases end: their accounts (false: unknown), and the
+--                              operations that report how; nil: it was reaped
 --   commit()                   writes what it has changed
--- charge and settle only write to the view, and cannot fail. The assembly makes rules.begin and so
+-- charge and settle_all only write to the view, and cannot fail. The assembly makes rules.begin and so
 -- on: each calls the function of that name of every rule that has one.

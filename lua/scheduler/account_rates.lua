@@ -31,12 +31,20 @@ function account_rates.charge(_, account, op)
 end
 
 --- What was used replaces the estimate, where the holder tells it.
-function account_rates.settle(lease, account, op)
-  local rates = account and account[ACCOUNT.rates]
-  if not rates or rates[TOKEN_INTERVAL] == 0 or not op or not uses.tells_tokens(op) then
+local function settle(lease, account, op)
+  local rates = account[ACCOUNT.rates]
+  if rates[TOKEN_INTERVAL] == 0 or not op or not uses.tells_tokens(op) then
     return
   end
   local more = operations.batch[op + OP.tokens] - charges.tokens(lease)
   rates[TOKENS_AT] = gcra.take(rates[TOKENS_AT], cell.now, rates[TOKEN_INTERVAL], more)
   rests.set(account, rest_of(rates))
+end
+
+function account_rates.settle_all(ended, list, ops, n)
+  for i = 1, n do
+    if list[i] and list[i][ACCOUNT.rates] then
+      settle(ended[i], list[i], ops[i])
+    end
+  end
 end

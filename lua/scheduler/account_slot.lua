@@ -2,11 +2,9 @@
 -- already, so there is nothing left to refuse.
 
 function account_slot.charge(_, account)
-  accounts.count(account, 1)
+  places.count(account, 1)
 end
 
-function account_slot.settle(_, account)
-  if account then
-    accounts.count(account, -1)
-  end
+function account_slot.settle_all(_, list, _, n)
+  places.give_back(list, n)
 end

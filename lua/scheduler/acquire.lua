@@ -15,7 +15,7 @@ local function answer_again(op, id, slot, lease)
     return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
       lease[LEASE.fence], leases.extend(op, id, slot, lease))
   end
-  local how = not lease and requests.ended(id, slot)
+  local how = not lease and finished.of(id, slot)
   if how == END.cancelled then
     return deny(REASON.cancelled)
   elseif how and string.sub(how, 1, 1) == END.refused then
@@ -64,14 +64,14 @@ local function decide(op, id, slot, targets)
   queue.join(op, id, targets, tenant, reason, after_ms)
 end
 
-operations.handlers[KIND.acquire] = function(op, id, slot)
-  local targets = choice.targets(operations.batch[op + OP.demand])
+--- Executes one acquire.
+function acquire.execute(op, id, slot, targets)
   local mistake = mistake_of(op, id, targets)
   if mistake then
     return operations.refuse(mistake)
   end
   local lease = requests.get(slot)
-  if lease or requests.ended(id, slot) then
+  if lease or finished.of(id, slot) then
     return answer_again(op, id, slot, lease)
   end
   if cell.waiting == 0 or not queue.holds(op, id) then

@@ -1,6 +1,20 @@
 -- Which account serves a demand: the first target that has room, in it the first tier, in it the
 -- class whose head is least loaded. At most 16 heads are compared; never a loop over accounts.
-local demands -- demand -> its targets, each with the model's number and its tiers, or false
+local demands -- demand (1, 2, …) -> its targets, each with the model's number and its tiers, or false
+
+local known, count = {}, 0 -- record of a target -> the target, made once
+
+local function target_of(raw)
+  local target = known[raw]
+  if not target then
+    if count >= MEMORY.targets then
+      known, count = {}, 0
+    end
+    target = records.read_target(raw)
+    known[raw], count = target, count + 1
+  end
+  return target
+end
 
 --- Reads what the registry says of every target that the batch names.
 local function read_demands()
@@ -17,7 +31,7 @@ local function read_demands()
   local raws = redis.call('HMGET', key_targets, unpack(names))
   for i = 1, #names do
     local targets = demands[owners[i]]
-    targets[#targets + 1] = raws[i] and records.read_target(raws[i]) or false
+    targets[#targets + 1] = raws[i] and target_of(raws[i]) or false
   end
 end
 
@@ -26,38 +40,33 @@ function choice.read_line(line)
   local targets = { line = line, home = string.match(line, '^[^\t]+') }
   for name in string.gmatch(line, '[^\t]+\t[^\t]+') do
     local raw = redis.call('HGET', key_targets, name)
-    targets[#targets + 1] = raw and records.read_target(raw) or false
+    targets[#targets + 1] = raw and target_of(raw) or false
   end
   return targets
 end
 
 --- Opens the classes that the acquires of this batch look at first. Each gets its share of their
---- number; a class that is asked for more reads on.
+--- number; a class that is asked for more reads on. `demanded`: demand -> its acquires.
 function choice.load(demanded)
   demands = {}
-  if #demanded == 0 then
+  choice.demands = demands
+  if next(demanded) == nil then
     return
   end
   read_demands()
-  local acquires, wanted = {}, {}
-  for i = 1, #demanded do
-    acquires[demanded[i]] = (acquires[demanded[i]] or 0) + 1
-  end
-  for demand, n in pairs(acquires) do
+  local wanted = {}
+  for demand, n in pairs(demanded) do
     local targets = demands[demand]
     local tier = targets and targets[1] and targets[1].tiers[1] or {}
+    local share = math.ceil(n / #tier)
     for i = 1, #tier do
-      if tier[i] < CLASS.mixed then
-        wanted[tier[i]] = (wanted[tier[i]] or 0) + math.ceil(n / #tier)
+      local class = tier[i]
+      if class < CLASS.mixed then
+        wanted[class] = (wanted[class] or 0) + share
       end
     end
   end
   classes.prefetch(wanted)
-end
-
---- The targets of a demand by its number (1, 2, …), or nil.
-function choice.targets(demand)
-  return demands[demand]
 end
 
 local function stored_touch(account)
@@ -70,11 +79,8 @@ local function stored_touch(account)
   return touch
 end
 
---- The less loaded one; of equals the one that was touched longer ago, untouched ones first.
-local function is_better(a, b)
-  if a[ACCOUNT.ratio] ~= b[ACCOUNT.ratio] then
-    return a[ACCOUNT.ratio] < b[ACCOUNT.ratio]
-  end
+--- Of two that are loaded alike: the one that was touched longer ago, untouched ones first.
+local function waited_longer(a, b)
   local touched_a, touched_b = a[ACCOUNT.touched], b[ACCOUNT.touched]
   if touched_a and touched_b then
     return touched_a < touched_b
@@ -83,31 +89,29 @@ local function is_better(a, b)
 end
 
 local function best_of(tier, model)
-  local best
+  local head, best, least = classes.head, nil, math.huge
   for i = 1, #tier do
-    local class = tier[i]
-    local account = class < CLASS.mixed and classes.head(class)
-      or class >= CLASS.mixed and classes.scan(class - CLASS.mixed, model)
-    if account and (not best or is_better(account, best)) then
-      best = account
+    local class, account = tier[i], nil
+    if class < CLASS.mixed then
+      account = head(class)
+    else
+      account = classes.scan(class - CLASS.mixed, model)
+    end
+    if account then
+      local ratio = account[ACCOUNT.ratio]
+      if ratio < least or ratio == least and waited_longer(account, best) then
+        best, least = account, ratio
+      end
     end
   end
   return best
 end
 
---- The account to take and the number of its target; else nil and the reason.
-function choice.pick(targets)
+local function pick_among(targets)
   local reason = REASON.no_account_for_model
   for t = 1, #targets do
     local target = targets[t]
-    if target and target.only then
-      local account = classes.head(target.only)
-      if account then
-        return account, t
-      end
-      reason = REASON.pool_full
-    end
-    local tiers = target and not target.only and target.tiers or {}
+    local tiers = target and target.tiers or {}
     for i = 1, #tiers do
       reason = REASON.pool_full
       local account = best_of(tiers[i], target.model)
@@ -117,4 +121,14 @@ function choice.pick(targets)
     end
   end
   return nil, reason
+end
+
+--- The account to take and the number of its target; else nil and the reason.
+function choice.pick(targets)
+  local first = targets[1]
+  local account = first and first.only and classes.head(first.only)
+  if account then
+    return account, 1
+  end
+  return pick_among(targets)
 end

@@ -2,6 +2,7 @@
 -- The stored order is read a piece at a time. Accounts that this batch has touched are compared
 -- through a heap, which is made only once one of them may be the better choice. Neither costs more
 -- where there are more accounts.
+local texts = decimals.texts
 local open -- class number -> its view
 
 function classes.begin()
@@ -12,65 +13,70 @@ local function score_of(account)
   return account[ACCOUNT.ratio] * FENCE.per_incarnation + account[ACCOUNT.touched]
 end
 
+local function has_room(account)
+  return account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
+end
+
 --- The account has a new place in its class.
-function classes.moved(account)
+local function has_moved(account, ratio)
   local class = open[account[ACCOUNT.class]]
   if not class then
     return
   end
   class.is_known = false
-  local ratio = account[ACCOUNT.ratio]
   if ratio < class.least_touched then
     class.least_touched = ratio
   end
-  if class.heap and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
+  if class.heap and has_room(account) then
     heap.push(class.heap, score_of(account), account)
   end
 end
 
---- Opens the view of a class and returns the names at its head.
+--- An account that the registry does not know keeps its place: the index is read by place.
+local function read_on(class)
+  local from = #class.list
+  local to = from + class.step - 1
+  local names = redis.call('ZRANGE', key_class(class.number), texts[from] or decimals.of(from),
+    texts[to] or decimals.of(to))
+  class.list, class.complete = from == 0 and names or class.list, #names < class.step
+  accounts.take_in(names, class.list, from)
+end
+
+--- Opens the view of a class with the accounts at its head.
 local function open_class(number, wanted)
-  local names = redis.call('ZRANGE', key_class(number), 0, wanted - 1)
-  open[number] = { number = number, names = names, at = 1, step = wanted,
-    complete = #names < wanted, least_touched = math.huge, heap = false,
-    is_known = false, best = nil }
-  accounts.each_touched(classes.moved)
-  return names
+  local class = { number = number, list = {}, at = 1, step = wanted, complete = false,
+    least_touched = math.huge, heap = false, is_known = false, best = nil }
+  open[number] = class
+  places.each_touched(function(account)
+    if account[ACCOUNT.class] == number and account[ACCOUNT.ratio] < class.least_touched then
+      class.least_touched = account[ACCOUNT.ratio]
+    end
+  end)
+  places.on_move(has_moved)
+  read_on(class)
+  return class
 end
 
 --- Opens the classes that acquires ask for first and reads the accounts at their heads.
 function classes.prefetch(wanted)
   for number, n in pairs(wanted) do
-    accounts.load(open_class(number, math.max(n, LOAD.least_heads)))
+    open_class(number, math.max(n, LOAD.least_heads))
   end
-end
-
-local function read_on(class)
-  local names, from = class.names, #class.names
-  local more = redis.call('ZRANGE', key_class(class.number), from, from + class.step - 1)
-  accounts.load(more)
-  for i = 1, #more do
-    names[from + i] = more[i]
-  end
-  class.complete = #more < class.step
 end
 
 local function untouched_head(class)
-  local names = class.names
+  local list, at = class.list, class.at
   while true do
-    local name = names[class.at]
-    if not name and class.complete then
-      return nil
-    end
-    if name then
-      local account = accounts.get(name)
-      if account and not account[ACCOUNT.touched]
-        and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
-        return account
-      end
-      class.at = class.at + 1
-    else
+    local account = list[at]
+    if account and not account[ACCOUNT.touched] and has_room(account)
+      or account == nil and class.complete then
+      class.at = at
+      return account
+    elseif account == nil then
       read_on(class)
+      list = class.list
+    else
+      at = at + 1
     end
   end
 end
@@ -78,22 +84,19 @@ end
 local function touched_head(class)
   if not class.heap then
     class.heap = heap.new()
-    accounts.each_touched(function(account)
-      if account[ACCOUNT.class] == class.number
-        and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
+    places.each_touched(function(account)
+      if account[ACCOUNT.class] == class.number and has_room(account) then
         heap.push(class.heap, score_of(account), account)
       end
     end)
   end
   local h = class.heap
-  while true do
-    local account = h.items[1]
-    if not account or (score_of(account) == h.scores[1]
-      and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]) then
-      return account
-    end
+  local account = h.items[1]
+  while account and not (score_of(account) == h.scores[1] and has_room(account)) do
     heap.pop(h)
+    account = h.items[1]
   end
+  return account
 end
 
 local function find_head(class)
@@ -102,40 +105,36 @@ local function find_head(class)
     return fresh
   end
   local used = touched_head(class)
-  if fresh and used then
-    return fresh[ACCOUNT.ratio] <= used[ACCOUNT.ratio] and fresh or used
-  end
-  return fresh or used
-end
-
-local function opened(number, wanted)
-  local class = open[number]
-  if not class then
-    accounts.load(open_class(number, wanted))
-    class = open[number]
-  end
-  return class
+  return fresh and used and fresh[ACCOUNT.ratio] > used[ACCOUNT.ratio] and used or fresh or used
 end
 
 --- The least loaded account of the class with room, or nil. Among equals an untouched one is
 --- the one that waited longer.
 function classes.head(number)
-  local class = open[number] or opened(number, LOAD.least_heads)
-  if not class.is_known then
-    class.best, class.is_known = find_head(class), true
+  local class = open[number] or open_class(number, LOAD.least_heads)
+  if class.is_known then
+    return class.best
   end
-  return class.best
-end
-
-local function may_serve(account, model)
-  return account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and records.serves(account, model)
+  local list, at = class.list, class.at
+  local account = list[at]
+  while account and account[ACCOUNT.touched] do
+    at = at + 1
+    account = list[at]
+  end
+  class.at = at
+  if not account or account[ACCOUNT.ratio] > class.least_touched
+    or account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
+    account = find_head(class)
+  end
+  class.best, class.is_known = account, true
+  return account
 end
 
 --- Untouched ones come in the order of their load, so the first of them is the best of them.
 local function untouched_serving(class, model)
-  for i = 1, #class.names do
-    local account = accounts.get(class.names[i])
-    if account and not account[ACCOUNT.touched] and may_serve(account, model) then
+  for i = 1, #class.list do
+    local account = class.list[i]
+    if account and not account[ACCOUNT.touched] and has_room(account) and records.serves(account, model) then
       return account
     end
   end
@@ -144,13 +143,13 @@ end
 --- The least loaded account of a `mixed` class that serves the model, within a bound; ties as in
 --- other classes.
 function classes.scan(number, model)
-  local class = opened(number, LOAD.mixed_scan)
+  local class = open[number] or open_class(number, LOAD.mixed_scan)
   local best = untouched_serving(class, model)
   if best and best[ACCOUNT.ratio] <= class.least_touched then
     return best
   end
-  accounts.each_touched(function(account)
-    if account[ACCOUNT.class] == number and may_serve(account, model)
+  places.each_touched(function(account)
+    if account[ACCOUNT.class] == number and has_room(account) and records.serves(account, model)
       and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]
         or best[ACCOUNT.touched] and score_of(account) < score_of(best)) then
       best = account

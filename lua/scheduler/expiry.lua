@@ -31,7 +31,7 @@ local function look_at(id, raw)
   elseif cell.now < cell.keep_until then
     expiry.watch(id, cell.keep_until)
   else
-    leases.finish(id, operations.slot(id), lease, END.reaped)
+    endings.finish(id, operations.slot(id), lease, END.reaped)
     expiry.reaped = expiry.reaped + 1
   end
 end

@@ -32,7 +32,7 @@ end
 --- that has ended: the slot may be somebody else's by now.
 local function may_be_lost(id, slot, fence)
   return fence < cell.incarnation * FENCE.per_incarnation
-    and not requests.get(slot) and operations.is_id(id) and not requests.find_ended(id, slot)
+    and not requests.get(slot) and operations.is_id(id) and not finished.find(id, slot)
 end
 
 --- Over the limit if need be (overage).

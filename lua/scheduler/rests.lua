@@ -31,7 +31,7 @@ function rests.set(account, rest)
   end
   set(account, rest)
   changed[account[ACCOUNT.name]] = account
-  accounts.count(account, 0)
+  places.count(account, 0)
 end
 
 timers.due.a = function(name)
@@ -41,7 +41,7 @@ timers.due.a = function(name)
     if account[ACCOUNT.rest] > cell.now then
       timers.set('a', name, account[ACCOUNT.rest])
     end
-    accounts.count(account, 0)
+    places.count(account, 0)
   end
 end
 

@@ -20,12 +20,14 @@ function fair_share.charge(lease, _, _, tenant, id, home)
     return
   end
   local flow = flows.of(home, tenants.name_in(id))
-  local hold, pool, was_ready = expected_hold(flow), flow.pool, flows.lift(flow)
+  local hold, pool, was_ready = expected_hold(flow), flow.pool, flow.ready and flows.lift(flow)
   local start = flows.is_backlogged(flow) and flow.start or math.max(pool.time, flow.finish)
   pool.time = math.max(pool.time, start)
   flow.finish = start + tag_of(flow, hold)
   flow.start, flow.in_flight = flow.finish, flow.in_flight + 1
-  flows.set_ready(flow, was_ready)
+  if was_ready then
+    flows.set_ready(flow, true)
+  end
   flows.touch(flow)
   lease[LEASE.charged], lease[LEASE.pool] = hold, home
 end
@@ -41,7 +43,7 @@ function fair_share.settle(lease, _, _, _, id)
     return
   end
   local flow, claimed = flows.of(pool_name, tenants.name_in(id)), records.state(lease) == STATE.leased
-  local was_ready, served = flows.lift(flow), claimed and held or 0
+  local was_ready, served = flow.ready and flows.lift(flow), claimed and held or 0
   local correction = tag_of(flow, served) - tag_of(flow, charged)
   flow.finish = math.max(0, flow.finish + correction)
   flow.start = math.max(0, flow.start + correction)
@@ -50,6 +52,8 @@ function fair_share.settle(lease, _, _, _, id)
     flow.hold = learn(flow.hold, held, FLOWS.hold_memory)
     flow.pool.hold = learn(flow.pool.hold, held, FLOWS.pool_memory)
   end
-  flows.set_ready(flow, was_ready)
+  if was_ready then
+    flows.set_ready(flow, true)
+  end
   flows.touch(flow)
 end

@@ -129,12 +129,12 @@ function flows.is_placed(flow, demand, entry)
 end
 
 local function packed(flow)
-  local parts = { struct.pack('<ddddI4B', flow.start, flow.finish, flow.hold, flow.share,
-    flow.in_flight, flow.ready and 1 or 0) }
+  local raw = struct.pack('<ddddI4B', flow.start, flow.finish, flow.hold, flow.share,
+    flow.in_flight, flow.ready and 1 or 0)
   for demand, count in pairs(flow.demands) do
-    parts[#parts + 1] = struct.pack('<I2I4', demand, count)
+    raw = raw .. struct.pack('<I2I4', demand, count)
   end
-  return table.concat(parts)
+  return raw
 end
 
 --- A flow of nobody's terms that is idle is forgotten: names are bounded by nothing else.

@@ -29,13 +29,14 @@ local function look(from)
     rank = string.byte(entry, 6), lag = targets and tag - pools.of(targets.home).time or 0 }
 end
 
-local function all_heads()
-  local heads, head = {}, look('[r')
+--- The heads of so many demands from `demand` on, and the demand to go on with, if there are more.
+local function heads_from(demand)
+  local heads, head = {}, look(string.format('[r%04x', demand))
   while head and #heads < HANDING.demands do
     heads[#heads + 1] = head
     head = look(string.format('[r%04x', head.demand + 1))
   end
-  return heads
+  return heads, head and head.demand
 end
 
 local function best_of(heads)
@@ -52,16 +53,12 @@ end
 
 --- The waiter gets a slot of the account.
 local function grant(waiter, op, account, number, targets, tenant)
-  local own = waiter.daemon == arg_daemon
-  local fence = cell.next_fence()
+  local own, fence = waiter.daemon == arg_daemon, cell.next_fence()
   local lease, expires_at = leases.begin(op, waiter.id, operations.slot(waiter.id), account,
     targets[number], fence, tenant, targets.home, waiter.daemon, own and STATE.leased or STATE.granted)
+  local leave = own and waiters.remove or waiters.hand
   pools.handed_off(pools.of(targets.home))
-  if own then
-    waiters.remove(waiter)
-  else
-    waiters.hand(waiter)
-  end
+  leave(waiter)
   notices.tell(waiter.daemon, waiter.id, operations.packed(TAG.granted, number - 1,
     lease[LEASE.model], account[ACCOUNT.index], fence, expires_at), tenant_rates.limits(tenant))
 end
@@ -89,12 +86,12 @@ end
 
 --- The head of the same demand after something has changed, or false.
 local function look_again(head)
-  local next_head = look(string.format('[r%04x', head.demand))
-  return next_head and next_head.demand == head.demand and next_head
+  local now = look(string.format('[r%04x', head.demand))
+  return now and now.demand == head.demand and now
 end
 
---- Tries the best of the heads; returns what stands in its place: its demand's next one, or false
---- where nobody of its demand can be served.
+--- Tries the best of the heads. Returns what stands in its place (its demand's next one, or false
+--- where nobody of its demand can be served), and whether a waiter was looked at.
 local function try(head)
   local targets = head.targets
   if not targets then
@@ -102,24 +99,31 @@ local function try(head)
   elseif flows.is_placed(flows.of(targets.home, head.tenant), head.demand, head.entry) then
     local account, number = choice.pick(targets)
     if not account then
-      return false
+      return false, false
     end
     serve(head, account, number)
   end
-  return look_again(head)
+  return look_again(head), true
 end
 
+--- Demands that nothing is free for cost a look each, and are as many as the configuration has; only
+--- waiters that were looked at are bounded.
 function hand_off.run()
   if cell.waiting == 0 or cell.now < cell.recover_until or variant == 'tick_oom' then
     return
   end
-  local heads = all_heads()
-  for _ = 1, HANDING.most do
+  local heads, more_from = heads_from(0)
+  local left, was_looked = HANDING.most, false
+  while left > 0 do
     local at = best_of(heads)
-    if not at then
+    if at then
+      heads[at], was_looked = try(heads[at])
+      left = was_looked and left - 1 or left
+    elseif more_from then
+      heads, more_from = heads_from(more_from)
+    else
       return
     end
-    heads[at] = try(heads[at])
   end
   hand_off.more = true
 end

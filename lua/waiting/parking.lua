@@ -79,7 +79,7 @@ end
 timers.due.c = function(id)
   local waiter = waiters.get(id)
   if waiter and waiter.state == WAITING.granted then
-    leases.take_back(id)
+    endings.take_back(id)
     daemons.is_deaf(waiter.daemon)
     parking.park(waiter)
     -- Its deadline may have passed while it was granted.

@@ -1,5 +1,6 @@
 -- The view of pools as fair queueing sees them: virtual time, mean hold and mean gap between
--- hand-offs in ms, time of the last hand-off, and the weights of the flows that wait, together.
+-- hand-offs in ms, time of the last hand-off, the weights of the flows that wait, together, and how
+-- many hand-offs the mean gap is made of.
 local known, epoch, changed
 
 function pools.begin()
@@ -11,9 +12,11 @@ function pools.of(name)
   local pool = known[name]
   if not pool or pool.epoch ~= epoch then
     local raw = redis.call('HGET', key_flows, name)
-    pool = { name = name, epoch = epoch, time = 0, hold = 0, gap = 0, last = 0, backlog = 0 }
+    pool = { name = name, epoch = epoch, time = 0, hold = 0, gap = 0, last = 0, backlog = 0,
+      hand_offs = 0 }
     if raw and #raw >= FLOWS.pool then
-      pool.time, pool.hold, pool.gap, pool.last, pool.backlog = struct.unpack('<ddddd', raw)
+      pool.time, pool.hold, pool.gap, pool.last, pool.backlog, pool.hand_offs =
+        struct.unpack('<dddddd', raw)
     end
     known[name] = pool
   end
@@ -24,11 +27,12 @@ function pools.touch(pool)
   changed[pool.name] = pool
 end
 
---- A waiter of the pool was served: how often that happens.
+--- A waiter of the pool was served: how often that happens. The mean is that of all, until there are
+--- as many as it remembers.
 function pools.handed_off(pool)
   local gap = cell.now - pool.last
-  pool.gap = pool.gap > 0 and pool.gap + (gap - pool.gap) / FLOWS.pool_memory or gap
-  pool.last = cell.now
+  pool.gap = pool.gap + (gap - pool.gap) / math.min(pool.hand_offs + 1, FLOWS.pool_memory)
+  pool.last, pool.hand_offs = cell.now, pool.hand_offs + 1
   pools.touch(pool)
 end
 
@@ -36,7 +40,7 @@ function pools.commit()
   local words = {}
   for name, pool in pairs(changed) do
     words[#words + 1], words[#words + 2] = name,
-      struct.pack('<ddddd', pool.time, pool.hold, pool.gap, pool.last, pool.backlog)
+      struct.pack('<dddddd', pool.time, pool.hold, pool.gap, pool.last, pool.backlog, pool.hand_offs)
   end
   commit.write('HSET', key_flows, words)
 end

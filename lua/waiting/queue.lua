@@ -1,12 +1,12 @@
 -- How an acquire joins the queue: it waits for its demand (its ordered targets), not for an account.
 -- Demands get numbers while somebody waits for them; their number is bounded, so is the queue.
 
---- The number of a demand, or nil where there are too many.
-local function number_of(line)
-  local known = tonumber(redis.call('HGET', key_demands, line) or nil)
-  if known then
-    return known
-  end
+local function known_number(line)
+  return tonumber(redis.call('HGET', key_demands, line) or nil)
+end
+
+--- A number for a demand that has none, or nil where there are too many.
+local function new_number(line)
   local number = (redis.call('HLEN', key_demands) - 1) / 2
   if number >= DEMANDS.most and cell.waiting == 0 then
     redis.call('DEL', key_demands)
@@ -20,9 +20,13 @@ local function number_of(line)
   return number
 end
 
---- How long the `n`-th waiter of a flow may wait, in ms; 0 where nothing was measured yet.
+--- How long the `n`-th waiter of a flow may wait, in ms; 0 where too little was measured to say.
 local function estimate(flow, n)
-  return math.floor(n * flow.pool.gap * math.max(1, flow.pool.backlog / flow.weight))
+  local pool = flow.pool
+  if pool.hand_offs < FLOWS.pool_memory then
+    return 0
+  end
+  return math.floor(n * pool.gap * math.max(1, pool.backlog / flow.weight))
 end
 
 --- fence: its arrival; time: the ms that it may wait, as far as that is known.
@@ -50,7 +54,7 @@ end
 --- Whether others come first: the tenant's own earlier ones, or anybody after a hand-off that was
 --- cut short.
 function queue.is_behind(targets, id)
-  local number = not hand_off.more and tonumber(redis.call('HGET', key_demands, targets.line) or nil)
+  local number = not hand_off.more and known_number(targets.line)
   local flow = flows.of(targets.home, tenants.name_in(id))
   return hand_off.more or number and flow.demands[number] ~= nil
 end
@@ -59,10 +63,15 @@ local function order_of(arrived, priority)
   return string.format('%015.0f%08.0f', arrived + priority * WAITING.step_ms, cell.next_arrival())
 end
 
+--- When it came: one that the store has forgotten tells.
+local function arrival_of(op)
+  local told = operations.batch[op + OP.arrived_at]
+  return told > 0 and math.min(told, cell.now) or cell.now
+end
+
 local function new_waiter(op, id, targets, number)
   local batch = operations.batch
-  local arrived = batch[op + OP.arrived_at] > 0 and math.min(batch[op + OP.arrived_at], cell.now)
-    or cell.now
+  local arrived = arrival_of(op)
   return { id = id, demand = number, lease_ms = batch[op + OP.lease_ms], claim = batch[op + OP.claim],
     tokens = batch[op + OP.tokens], reserve = batch[op + OP.reserve], arrived = arrived,
     deadline = arrived + batch[op + OP.wait_ms], daemon = arg_daemon, pool = targets.home,
@@ -70,19 +79,29 @@ local function new_waiter(op, id, targets, number)
     tenant = tenants.name_in(id) }
 end
 
---- Joins, or is refused: too many wait, or it could not be served by its deadline.
+--- What keeps it from joining, and the ms after which to try again: too many wait, or it could not be
+--- served by its deadline.
+local function obstacle(op, id, targets, reason, after_ms)
+  if cell.waiting >= head.most_waiters then
+    return REASON.queue_full
+  end
+  local flow, number = flows.of(targets.home, tenants.name_in(id)), known_number(targets.line)
+  local ahead = number and flow.demands[number] or 0
+  local expected = reason == REASON.pool_full and estimate(flow, ahead + 1) or after_ms or 0
+  local waited = math.max(0, cell.now - arrival_of(op))
+  if expected > operations.batch[op + OP.wait_ms] - waited
+    or waited >= operations.batch[op + OP.wait_ms] then
+    return REASON.queue_timeout, expected
+  end
+end
+
 function queue.join(op, id, targets, tenant, reason, after_ms)
-  local number = cell.waiting < head.most_waiters and number_of(targets.line)
+  local refused, retry_after_ms = obstacle(op, id, targets, reason, after_ms)
+  local number = not refused and (known_number(targets.line) or new_number(targets.line))
   if not number then
-    return operations.answer(TAG.denied, REASON.queue_full)
+    return operations.answer(TAG.denied, refused or REASON.queue_full, 0, 0, 0, retry_after_ms)
   end
   local waiter = new_waiter(op, id, targets, number)
-  local flow = flows.of(waiter.pool, waiter.tenant)
-  local expected = reason == REASON.pool_full
-    and estimate(flow, (flow.demands[number] or 0) + 1) or after_ms or 0
-  if waiter.deadline <= cell.now or cell.now + expected > waiter.deadline then
-    return operations.answer(TAG.denied, REASON.queue_timeout, 0, 0, 0, expected)
-  end
   waiters.add(waiter)
   if reason == REASON.tenant_concurrency or reason == REASON.tenant_rate then
     parking.block(tenant, after_ms)

@@ -112,7 +112,7 @@ end
 --- The waiter is refused: remembered under its id, and told to its daemon.
 function waiters.refuse(waiter, reason, retry_after_ms)
   waiters.remove(waiter)
-  requests.remember(waiter.id, END.refused .. string.char(reason))
+  finished.remember(waiter.id, END.refused .. string.char(reason))
   notices.tell(waiter.daemon, waiter.id,
     operations.packed(TAG.denied, reason, 0, 0, 0, retry_after_ms), tenant_rates.none)
 end

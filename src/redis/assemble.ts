@@ -128,14 +128,26 @@ function putItems(line: string, header: ScriptHeader): string {
 /** Files of rules, in the order in which they are asked, by the module that calls them all. */
 export type RuleGroups = Readonly<Record<string, readonly string[]>>;
 
+/** The rules that have a function of that name, in order. */
+function rulesHaving(rules: readonly string[], what: string): string[] {
+  return rules
+    .filter((file) => readLua(file).includes(`function ${moduleOf(file)}.${what}(`))
+    .map(moduleOf);
+}
+
+/** A line `rules.charge(…)` becomes a call of each of these rules: it is there for every lease. */
+function putCharges(line: string, charging: readonly string[]): string {
+  return line.replace(/^(\s*)rules\.charge\((.*)\)$/, (_, indent: string, given: string) => {
+    return indent + charging.map((rule) => `${rule}.charge(${given})`).join(' ');
+  });
+}
+
 /**
- * `rules.charge(…)` and its like call that function of every rule of the group that has one, in
+ * `terms.charge(…)` and its like call that function of every rule of the group that has one, in
  * order. Made here rather than looped over there: it is asked for twice an operation.
  */
 function ruleCalls(group: string, rules: readonly string[]): string[] {
-  const texts = rules.map((file) => [moduleOf(file), readLua(file)] as const);
-  const having = (what: string): string[] =>
-    texts.flatMap(([rule, text]) => (text.includes(`function ${rule}.${what}(`) ? [rule] : []));
+  const having = (what: string): string[] => rulesHaving(rules, what);
   const each = (what: string, parameters: string): string =>
     `function ${group}.${what}(${parameters}) ` +
     having(what)
@@ -151,6 +163,7 @@ function ruleCalls(group: string, rules: readonly string[]): string[] {
     `function ${group}.admit(op, tenant) local reason, after, waits ${admits.join('')}end`,
     each('charge', 'lease, account, op, tenant, id, home'),
     each('settle', 'lease, account, op, tenant, id'),
+    each('settle_all', 'ended, holders, ops, n'),
     each('commit', ''),
   ];
 }
@@ -173,6 +186,7 @@ export function assemble(file: string, groups: RuleGroups = {}): AssembledScript
   );
   const modules = files.filter((include) => include !== '@rules').map(moduleOf);
 
+  const charging = rulesHaving(groups['rules'] ?? [], 'charge');
   const lines: string[] = [];
   const origins: string[] = [];
   const own = (text: string): void => {
@@ -185,7 +199,7 @@ export function assemble(file: string, groups: RuleGroups = {}): AssembledScript
       .split('\n')
       .forEach((line, i) => {
         const origin = `${from}:${i + 1}`;
-        lines.push(putItems(putCodes(line, origin), header));
+        lines.push(putItems(putCodes(putCharges(line, charging), origin), header));
         origins.push(origin);
       });
   };

@@ -138,7 +138,7 @@ export const CODES = {
   /** Sizes of records in bytes. */
   TENANTS: { terms: 59, state: 21 },
   WAITERS: { fixed: 69, order: 23, arrivals: 1e8 },
-  FLOWS: { pool: 40, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
+  FLOWS: { pool: 48, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
   LEDGER: { policy: "'_policy'", policy_size: 17, boundaries: "'_starts:'", size: 41, calm: 0.95 },
   /** How often a budget starts afresh. */
   PERIOD: { none: 1, day: 2, month: 3 },
@@ -148,7 +148,7 @@ export const CODES = {
   HANDING: { most: 128, demands: 64 },
   REPLIES: { tracks: 64, forget_ms: 60_000, forget_most: 2 },
   /** What scripts keep in memory between calls, at most. */
-  MEMORY: { cells: 256 },
+  MEMORY: { targets: 4096, cells: 256 },
   DECIMALS: { most: 9000 },
   /** A reply's words must fit Lua's stack. */
   AUDIT: { words: 4000 },

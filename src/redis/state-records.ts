@@ -91,14 +91,18 @@ export interface PoolFlow {
   readonly gapMs: number;
   /** Weights of the tenants that wait, together. */
   readonly backlog: number;
+  /** Hand-offs so far; with few of them the mean gap says little. */
+  readonly handOffs: number;
 }
 
 export function readPoolFlow(raw: Buffer | null | undefined): PoolFlow {
-  if (!raw || raw.length < CODES.FLOWS.pool) return { holdMs: 0, gapMs: 0, backlog: 0 };
+  if (!raw || raw.length < CODES.FLOWS.pool)
+    return { holdMs: 0, gapMs: 0, backlog: 0, handOffs: 0 };
   return {
     holdMs: raw.readDoubleLE(8),
     gapMs: raw.readDoubleLE(16),
     backlog: raw.readDoubleLE(32),
+    handOffs: raw.readDoubleLE(40),
   };
 }
 

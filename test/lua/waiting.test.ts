@@ -258,3 +258,38 @@ async function traceOf(heart: Heart): Promise<unknown> {
   const { redis, keys } = heart;
   return [await redis.zrange(keys.line, '0', '-1'), await redis.zrange(keys.timers, '0', '-1')];
 }
+
+describe('the estimated wait', () => {
+  const LONG = { waitMs: 1_000_000, leaseMs: 1_000_000 };
+
+  it('says nothing, and refuses nobody, before enough was measured', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const fence = await heart.take('t/0', LONG);
+    await heart.ask(acquire('t/1', LONG));
+    heart.now = 900_000;
+    await heart.news(release('t/0', fence));
+    await heart.ask(acquire('t/2', LONG));
+
+    const told = await heart.ask(acquire('t/3', { ...LONG, waitMs: 60_000 }));
+
+    expect(told).toMatchObject({ tag: 'queued', estimatedWaitMs: 0 });
+  });
+
+  it('refuses at once who could not be served by its deadline', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    let [id, fence] = ['t/0', await heart.take('t/0', LONG)];
+    for (let i = 1; i <= 40; i += 1) {
+      await heart.ask(acquire(`t/${i}`, LONG));
+      heart.now += 100;
+      const news = await heart.news(release(id, fence));
+      [id, fence] = [`t/${i}`, news[`t/${i}`]!.fence!];
+    }
+    await heart.send(...Array.from({ length: 9 }, (_, i) => acquire(`t/w${i}`, LONG)));
+
+    const hopeless = await heart.ask(acquire('t/x', { ...LONG, waitMs: 500 }));
+    const patient = await heart.ask(acquire('t/y', LONG));
+
+    expect(hopeless).toMatchObject({ tag: 'denied', reason: 'queue_timeout', retryAfterMs: 1000 });
+    expect(patient).toMatchObject({ tag: 'queued', position: 10, estimatedWaitMs: 1000 });
+  });
+});

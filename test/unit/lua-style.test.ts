@@ -30,7 +30,7 @@ const MAX_RULE_LINES = 80;
 const MAX_FUNCTION_LINES = 30;
 /** Not rules but what rules look at: one structure each, whose parts share what they remember. */
 const VIEWS = [
-  ...['accounts', 'choice', 'classes', 'expiry'].map((name) => `scheduler/${name}.lua`),
+  ...['accounts', 'choice', 'classes', 'expiry', 'places'].map((name) => `scheduler/${name}.lua`),
   ...['flows', 'waiters'].map((name) => `waiting/${name}.lua`),
   'lib/operations.lua',
 ];

@@ -4,6 +4,7 @@ import type { Attempt } from '../../src/sim/load/attempt.ts';
 import { slotsCounted } from '../../src/sim/load/observe.ts';
 import { plannedRequests, type LoadPlan } from '../../src/sim/load/plan.ts';
 import { reportOf, type Findings } from '../../src/sim/load/report.ts';
+import { ShareTally } from '../../src/sim/load/shares.ts';
 import { percentile, Tally } from '../../src/sim/load/tally.ts';
 
 function aPlan(changes: Partial<LoadPlan> = {}): LoadPlan {
@@ -91,7 +92,7 @@ test('metrics without one of the gauges show nothing', () => {
   expect(slotsCounted('')).toBeUndefined();
 });
 
-const ANSWERED: Attempt = { kind: 'answered', status: 200, elapsedMs: 12 };
+const ANSWERED: Attempt = { kind: 'answered', status: 200, elapsedMs: 12, queueMs: 0 };
 
 function findings(changes: Partial<Findings> = {}, attempts: readonly Attempt[] = [ANSWERED]) {
   const tally = new Tally();
@@ -130,7 +131,7 @@ test.each<[string, Partial<Findings>, readonly Attempt[]]>([
     [ANSWERED],
   ],
   ['counters left', { counters: { kind: 'seen', left: 1, afterMs: 2000 } }, [ANSWERED]],
-  ['answered 500', {}, [ANSWERED, { kind: 'answered', status: 500, elapsedMs: 1 }]],
+  ['answered 500', {}, [ANSWERED, { kind: 'answered', status: 500, elapsedMs: 1, queueMs: 0 }]],
   [
     'answered 429',
     {},
@@ -147,7 +148,7 @@ test.each<[string, Partial<Findings>, readonly Attempt[]]>([
 });
 
 test('the codes of unexpected answers are named', () => {
-  const refused = { kind: 'answered', status: 503, elapsedMs: 1 } as const;
+  const refused = { kind: 'answered', status: 503, elapsedMs: 1, queueMs: 0 } as const;
 
   const { text } = reportOf(
     findings({}, [
@@ -164,7 +165,10 @@ test('clients that left and statuses that were expected are no failure', () => {
   const plan = aPlan({ expected: [200, 503] });
 
   const report = reportOf(
-    findings({ plan }, [{ kind: 'left' }, { kind: 'answered', status: 503, elapsedMs: 1 }]),
+    findings({ plan }, [
+      { kind: 'left' },
+      { kind: 'answered', status: 503, elapsedMs: 1, queueMs: 0 },
+    ]),
   );
 
   expect(report.passed).toBe(true);
@@ -204,4 +208,57 @@ test('the accounts that came closest to their limit, or beyond it, are named fir
   );
 
   expect(text).toContain('most at once: over 3/2, full 5/5, roomy 20/100\n');
+});
+
+const THREE = [
+  { name: 'a', weight: 1 },
+  { name: 'b', weight: 2 },
+  { name: 'c', weight: 4 },
+];
+
+/** Each tenant with one service of so many ms; no waiting. */
+function sharesOfMs(ms: readonly number[]) {
+  const tally = new ShareTally();
+  ms.forEach((elapsedMs, index) => {
+    tally.add(THREE[index]?.name ?? '', { endedAtMs: 1000, elapsedMs, queueMs: 0 });
+  });
+  return tally.shares(THREE, { fromMs: 0, toMs: 1000 });
+}
+
+test('a share is service over all service, beside what the weight entitles to', () => {
+  const shares = sharesOfMs([100, 200, 400]);
+
+  expect(shares.map(({ entitled }) => entitled)).toEqual([1 / 7, 2 / 7, 4 / 7]);
+  expect(shares.map(({ slotSeconds }) => slotSeconds)).toEqual([0.1, 0.2, 0.4]);
+  expect(shares.map(({ ratio }) => Number(ratio.toFixed(6)))).toEqual([1, 1, 1]);
+});
+
+test('the wait in the queue is no service, nor is what lies outside of the time that counts', () => {
+  const tally = new ShareTally();
+  tally.add('a', { endedAtMs: 500, elapsedMs: 400, queueMs: 300 });
+  tally.add('a', { endedAtMs: 150, elapsedMs: 100, queueMs: 0 });
+  tally.add('a', { endedAtMs: 1100, elapsedMs: 200, queueMs: 50 });
+  tally.add('a', { endedAtMs: 2000, elapsedMs: 300, queueMs: 0 });
+
+  const [share] = tally.shares(THREE, { fromMs: 100, toMs: 1000 });
+
+  expect(share?.slotSeconds).toBeCloseTo(0.1 + 0.05 + 0.05, 6);
+  expect(share).toMatchObject({ served: 4, queueP50Ms: 0, queueP99Ms: 300 });
+});
+
+test('a run fails when a share is more than a tenth off, and says whose', () => {
+  const even = reportOf(findings({ shares: sharesOfMs([100, 200, 400]) }));
+  const near = reportOf(findings({ shares: sharesOfMs([109, 200, 400]) }));
+  const off = reportOf(findings({ shares: sharesOfMs([80, 200, 400]) }));
+
+  expect([even.passed, near.passed, off.passed]).toEqual([true, true, false]);
+  expect(off.text).toMatch(/shares off by > 10 % +1 ✘ a\n/);
+  expect(off.text).toMatch(/a +1 +1 +0\.1 +11\.8 % +14\.3 % +0\.824 ✘ +0 \/ 0/);
+});
+
+test('a tenant that was served nothing is off', () => {
+  const report = reportOf(findings({ shares: sharesOfMs([0, 0, 0]) }));
+
+  expect(report.passed).toBe(false);
+  expect(report.text).toMatch(/shares off by > 10 % +3 ✘ a, b, c/);
 });

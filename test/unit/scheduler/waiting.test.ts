@@ -1,5 +1,5 @@
 // Waiters on the daemon's side, without a store: what they ask and when they are decided.
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SchedulerEmitter } from '../../../src/core/events.ts';
 import { CODES } from '../../../src/redis/codes.ts';
 import type { AcquireAsked } from '../../../src/scheduler/acquiring.ts';
@@ -29,18 +29,24 @@ function anAnswer(tag: number): Answer {
   return { tag, detail: 0, model: 0, account: 0, fence: 7, at: 0, limits: undefined };
 }
 
+/** Answers one after the other, then `replayed`. */
+function answering(...tags: readonly number[]): () => Promise<Answer> {
+  const left = [...tags];
+  return () => Promise.resolve(anAnswer(left.shift() ?? replayed));
+}
+
 /** Waiters that ask a store which has granted to them; they would ask by themselves in an hour. */
-async function someWaiting() {
+async function someWaiting(answer = answering(), checkIntervalMs = 3_600_000) {
   const asked: Operation[] = [];
   const answers: Answer[] = [];
   const waiting = new Waiting({
     submit: (op) => {
       asked.push(op);
-      return Promise.resolve(anAnswer(replayed));
+      return answer();
     },
     tick: () => Promise.resolve(),
     events: new SchedulerEmitter(),
-    checkIntervalMs: 3_600_000,
+    checkIntervalMs,
   });
   await waiting.start();
   onTestFinished(() => waiting.stop());
@@ -79,6 +85,31 @@ describe('a waiter', () => {
 
     expect(answers.map(({ tag }) => tag)).toEqual([replayed]);
     expect(waiting.size).toBe(0);
+  });
+
+  it('asks once more when it is told while it asks: the answer may be older', async () => {
+    const { waiting, asked, answers, acquire, hear } = await someWaiting(answering(queued));
+    waiting.add(acquire, anAnswer(queued));
+
+    waiting.askAll();
+    hear('t/1');
+    await new Promise(setImmediate);
+
+    expect(asked).toHaveLength(2);
+    expect(answers.map(({ tag }) => tag)).toEqual([replayed]);
+  });
+
+  it('has its turn of asking although more wait than may ask at once', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const stillQueued = () => Promise.resolve(anAnswer(queued));
+    const { waiting, asked, acquire } = await someWaiting(stillQueued, 1000);
+    const ids = Array.from({ length: 200 }, (_, i) => `t/${i}`);
+    for (const id of ids) waiting.add({ ...acquire, op: { ...ASKED, id } }, anAnswer(queued));
+
+    await vi.advanceTimersByTimeAsync(5000);
+
+    expect(new Set(asked.map(({ id }) => id))).toEqual(new Set(ids));
   });
 
   it('does not ask before it hears something', async () => {

@@ -1,0 +1,44 @@
+-- How leases end: settled with every rule that they were charged to, once.
+local holders = {} -- a kept list, see lib/order.lua
+
+--- Returns how the lease has ended, with what a late release may need.
+local function settle_terms(id, lease, op, how)
+  if records.state(lease) == STATE.granted then
+    waiters.forget(id)
+  end
+  terms.settle(lease, nil, op, tenants.get(tenants.name_in(id)), id)
+  return op and how or how .. budget.presumption(lease)
+end
+
+--- The slots of the first `n` leases of `ended` are free again; their `ids` are dropped already.
+--- `ops` report how their use ended; none where they were reaped.
+function endings.finish_all(ids, ended, ops, n, how)
+  accounts.of_leases(ended, holders, n)
+  rules.settle_all(ended, holders, ops, n)
+  for i = 1, n do
+    local flags, ending = ended[i][LEASE.flags], how
+    if flags >= ACQUIRE.bound then
+      ending = settle_terms(ids[i], ended[i], ops[i], how)
+    end
+    if flags % 2 ~= ACQUIRE.fresh or #ending > 1 then
+      finished.remember(ids[i], ending)
+    end
+  end
+end
+
+--- The slot is free again. `op` reports how its use ended; nil where the lease was reaped.
+function endings.finish(id, slot, lease, how, op)
+  requests.drop(id, slot)
+  endings.finish_all({ id }, { lease }, { op }, 1, how)
+end
+
+--- A grant that nobody has claimed: its slot is free again, and its waiter waits on.
+function endings.take_back(id)
+  local slot = operations.slot(id)
+  local lease = requests.look_up(id, redis.call('HGET', key_requests, id))
+  if lease then
+    rules.settle_all({ lease }, { accounts.get(lease[LEASE.account]) or false }, {}, 1)
+    terms.settle(lease, nil, nil, tenants.get(tenants.name_in(id)), id)
+    requests.drop(id, slot)
+  end
+end
