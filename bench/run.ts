@@ -47,7 +47,7 @@ function readCommand(): Command {
   }
   const { values, positionals } = parsed;
   if (values.list) return { kind: 'list' };
-  const unknown = positionals.find((name) => !scenarios.some((scenario) => scenario.name === name));
+  const unknown = positionals.find((name) => !scenarios.some((one) => isMeant(one, name)));
   if (unknown !== undefined)
     return { kind: 'mistake', message: `no scenario is called ${unknown}` };
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 4));
@@ -56,9 +56,16 @@ function readCommand(): Command {
     return { kind: 'mistake', message: '--seconds takes 1 to 60' };
   if (!(rounds >= 1 && rounds <= 50)) return { kind: 'mistake', message: '--rounds takes 1 to 50' };
   const chosen = scenarios.filter(
-    ({ name }) => positionals.length === 0 || positionals.includes(name),
+    (one) => positionals.length === 0 || positionals.some((name) => isMeant(one, name)),
   );
   return { kind: 'run', plan: { scenarios: chosen, quick: values.quick, rounds, seconds } };
+}
+
+/** A scenario goes by its name, by that of a bar, and by how either begins: `heart`, `vs`. */
+function isMeant(scenario: Scenario, asked: string): boolean {
+  return [scenario, ...scenario.bars].some(
+    ({ name }) => name === asked || name.startsWith(`${asked}-`),
+  );
 }
 
 async function runScenario(scenario: Scenario, plan: Plan): Promise<ScenarioReport> {

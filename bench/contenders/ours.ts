@@ -2,7 +2,9 @@
 // caller's process, taking and giving back full leases.
 import { configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
+import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import type { AcquireRequest, ReleaseReport } from '../../src/scheduler/types.ts';
 import { measurePairs } from '../harness/pairs.ts';
 import type { RedisServer } from '../harness/redis.ts';
 import type { Contender } from '../harness/rounds.ts';
@@ -43,9 +45,16 @@ export interface OurOptions {
   readonly cell: string;
   readonly accounts: readonly BenchAccount[];
   readonly leaseMs: number;
+  /** Tenants and budgets; nobody is registered and nothing is budgeted by default. */
+  readonly admission?: AdmissionPolicy;
+  /** Of its waiters, in which they ask by themselves; the product's default by default. */
+  readonly checkIntervalMs?: number;
 }
 
-/** A started scheduler with every option at its default but the life of its leases. */
+/** More than any scenario parks: what is measured is waiting, not being turned away. */
+const MAX_WAITING = 100_000;
+
+/** A started scheduler; what `options` does not name has the product's default. */
 export async function startScheduler(
   bench: Bench,
   redis: RedisServer,
@@ -53,6 +62,7 @@ export async function startScheduler(
 ): Promise<Scheduler> {
   const defaults = configSchema.parse({ pools: {} });
   const { timeoutMs } = defaults.redis;
+  const { cell, leaseMs, admission } = options;
   const client = await connectRedis(`redis://127.0.0.1:${redis.port}`, {
     timeoutMs,
     name: 'bench',
@@ -61,12 +71,14 @@ export async function startScheduler(
   const scheduler = new Scheduler({
     ...defaults.scheduler,
     redis: client,
-    cell: options.cell,
-    leaseMs: options.leaseMs,
+    cell,
+    leaseMs,
     timeoutMs,
     keyStyle: 'plain',
+    maxWaiting: MAX_WAITING,
+    checkIntervalMs: options.checkIntervalMs ?? defaults.scheduler.checkIntervalMs,
   });
-  await scheduler.configure(options.accounts);
+  await scheduler.configure(options.accounts, admission);
   await scheduler.start();
   bench.defer(() => scheduler.stop());
   await untilGranting(scheduler, options.accounts[0]?.models[0] ?? '');
@@ -89,8 +101,15 @@ export interface OurPairs {
   readonly name: string;
   readonly workers: number;
   readonly leaseMs: number;
-  /** The model of each pair; `gpt-4` by default. */
-  readonly model?: () => string;
+  /** Asked for in each pair; a slot for `gpt-4` by default. */
+  readonly request?: () => AcquireRequest;
+  /** Told at each release. */
+  readonly report?: ReleaseReport;
+}
+
+/** A slot for a model of the benches' pool. */
+export function slotFor(model = 'gpt-4'): AcquireRequest {
+  return { targets: [{ pool: POOL, model }] };
 }
 
 /**
@@ -98,21 +117,27 @@ export interface OurPairs {
  * and generations of finished ids rotate while it is measured: cleaning up is part of the cost.
  */
 export function ourPairs(scheduler: Scheduler, redis: RedisServer, options: OurPairs): Contender {
-  const { name, workers, leaseMs, model = () => 'gpt-4' } = options;
+  const { name, workers, leaseMs, request = slotFor, report } = options;
   const load = {
     workers,
-    leadInMs: leaseMs + 200,
+    leadInMs: leadInMs(leaseMs),
     pair: async () => {
-      const lease = await scheduler.acquire({ targets: [{ pool: POOL, model: model() }] });
-      await lease.release();
+      const lease = await scheduler.acquire(request());
+      await lease.release(report);
     },
-    // What is still due goes now, so that it burdens no neighbour's round.
-    settle: async () => {
-      await new Promise((resolve) => setTimeout(resolve, leaseMs + 100));
-      await scheduler.reap();
-    },
+    settle: () => settle(scheduler, leaseMs),
   };
   return { name, round: (seconds) => measurePairs(redis, load, seconds) };
+}
+
+export function leadInMs(leaseMs: number): number {
+  return leaseMs + 200;
+}
+
+/** What is still due goes now, so that it burdens no neighbour's round. */
+export async function settle(scheduler: Scheduler, leaseMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, leaseMs + 100));
+  await scheduler.reap();
 }
 
 /** Short enough for entries to come due within a round. */

@@ -7,13 +7,30 @@ import type { Contender } from '../harness/rounds.ts';
 import type { Bench } from '../harness/scenario.ts';
 import { peerClient, type PeerLimit } from './peer-client.ts';
 
+export interface PeerSemaphore {
+  acquire(): Promise<void>;
+  release(): Promise<void>;
+}
+
 interface SemaphoreModule {
   readonly Semaphore: new (
     client: unknown,
     key: string,
     limit: number,
     options: { readonly refreshInterval: number; readonly lockTimeout: number },
-  ) => { acquire(): Promise<void>; release(): Promise<void> };
+  ) => PeerSemaphore;
+}
+
+/** Semaphores on one key that share a connection. */
+export function peerSemaphores(
+  bench: Bench,
+  redis: RedisServer,
+  { limit, workers }: Omit<PeerLimit, 'name'>,
+): readonly PeerSemaphore[] {
+  const { Semaphore } = loadPeer('redis-semaphore') as SemaphoreModule;
+  const client = peerClient(bench, redis, { enableAutoPipelining: true });
+  const options = { refreshInterval: 0, lockTimeout: 10_000 };
+  return Array.from({ length: workers }, () => new Semaphore(client, 'bench', limit, options));
 }
 
 export async function redisSemaphore(
@@ -21,13 +38,7 @@ export async function redisSemaphore(
   redis: RedisServer,
   { name, limit, workers }: PeerLimit,
 ): Promise<Contender> {
-  const { Semaphore } = loadPeer('redis-semaphore') as SemaphoreModule;
-  const client = peerClient(bench, redis, { enableAutoPipelining: true });
-  const options = { refreshInterval: 0, lockTimeout: 10_000 };
-  const semaphores = Array.from(
-    { length: workers },
-    () => new Semaphore(client, 'bench', limit, options),
-  );
+  const semaphores = peerSemaphores(bench, redis, { limit, workers });
   const pair = async (worker: number): Promise<void> => {
     await semaphores[worker]!.acquire();
     await semaphores[worker]!.release();

@@ -1,6 +1,6 @@
 // What the number of accounts costs: ours against the field's loop, from 10 to 10,000. Twenty sets
 // of models, limits from 64 to 512, a tenth of the accounts disabled or full.
-import { account, leaseMsOf, ourPairs, POOL, startScheduler } from '../contenders/ours.ts';
+import { account, leaseMsOf, ourPairs, POOL, slotFor, startScheduler } from '../contenders/ours.ts';
 import type { BenchAccount } from '../contenders/ours.ts';
 import { fieldLoop } from '../contenders/field-loop.ts';
 import { startRedis, type RedisServer } from '../harness/redis.ts';
@@ -53,7 +53,7 @@ async function ours(bench: Bench, redis: RedisServer, count: number): Promise<Co
     leaseMs,
     workers: 256,
     // Ten accounts have sets 0 to 9 only; models 4 to 9 are in five sets at every size.
-    model: () => model(count < MODEL_SETS ? 4 + (turn++ % 6) : turn++),
+    request: () => slotFor(model(count < MODEL_SETS ? 4 + (turn++ % 6) : turn++)),
   });
 }
 

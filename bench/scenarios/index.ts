@@ -1,7 +1,11 @@
 // Every scenario, in the order in which a full run takes them.
 import type { Scenario } from '../harness/scenario.ts';
 import { accountsScaling } from './accounts-scaling.ts';
+import { admissionScaling } from './admission-scaling.ts';
+import { contended } from './contended.ts';
 import { fieldLoop } from './field-loop.ts';
+import { gates } from './gates.ts';
+import { handOff } from './hand-off.ts';
 import { heart } from './heart.ts';
 import { limiters } from './limiters.ts';
 import { memory } from './memory.ts';
@@ -11,6 +15,10 @@ import { proxyStreams } from './proxy-streams.ts';
 export const scenarios: readonly Scenario[] = [
   heart,
   accountsScaling,
+  contended,
+  handOff,
+  gates,
+  admissionScaling,
   ...limiters,
   fieldLoop,
   memory,

@@ -10,6 +10,7 @@ import type { LoadPlan } from '../../src/sim/load/plan.ts';
 import { runLoad } from '../../src/sim/load/run.ts';
 import { Tally } from '../../src/sim/load/tally.ts';
 import { findTarget } from '../../src/sim/load/target.ts';
+import { runTenants } from '../../src/sim/load/tenant-run.ts';
 import type { Simulator, SimulatorOptions } from '../../src/sim/options.ts';
 import { startSimulator } from '../../src/sim/server.ts';
 import { until } from './sim-client.ts';
@@ -34,7 +35,7 @@ interface LoadOptions extends Partial<LoadPlan> {
   readonly signal?: AbortSignal;
 }
 
-async function load(url: string, { signal, ...changes }: LoadOptions = {}): Promise<Tally> {
+function aRun(changes: Partial<LoadPlan>) {
   const plan: LoadPlan = {
     requests: 100,
     concurrency: 10,
@@ -48,9 +49,13 @@ async function load(url: string, { signal, ...changes }: LoadOptions = {}): Prom
     seed: 1,
     ...changes,
   };
-  const tally = new Tally();
   const agent = new Agent({ connections: plan.concurrency });
   onTestFinished(() => agent.destroy());
+  return { plan, tally: new Tally(), agent };
+}
+
+async function load(url: string, { signal, ...changes }: LoadOptions = {}): Promise<Tally> {
+  const { plan, tally, agent } = aRun(changes);
   const caller = { url, apiKey: 'key', model: plan.model, agent, timeoutMs: plan.timeoutMs };
   await runLoad({ plan, caller, tally, signal: signal ?? new AbortController().signal });
   return tally;
@@ -198,11 +203,84 @@ test('counters are given time to reach 0, and what stays is told', async () => {
 test('a daemon that was named must answer, and may say where its simulator is', async () => {
   const demo = await aServer((_req, res) => res.end('{"sim":"http://127.0.0.1:5"}'));
 
-  const found = await findTarget({ url: `${demo}/`, simUrl: undefined, own: false });
-  const told = await findTarget({ url: demo, simUrl: 'http://127.0.0.1:6', own: false });
-  const silent = findTarget({ url: 'http://127.0.0.1:9', simUrl: undefined, own: false });
+  const found = await findTarget({
+    model: 'gpt-4',
+    url: `${demo}/`,
+    simUrl: undefined,
+    own: false,
+  });
+  const told = await findTarget({
+    model: 'gpt-4',
+    url: demo,
+    simUrl: 'http://127.0.0.1:6',
+    own: false,
+  });
+  const silent = findTarget({
+    model: 'gpt-4',
+    url: 'http://127.0.0.1:9',
+    simUrl: undefined,
+    own: false,
+  });
 
   expect(found).toMatchObject({ url: demo, simUrl: 'http://127.0.0.1:5', own: false });
   expect(told.simUrl).toBe('http://127.0.0.1:6');
   await expect(silent).rejects.toMatchObject({ code: 'upstream_unreachable' });
+});
+
+test('a daemon that runs already is called with keys that were given, never with made up ones', async () => {
+  const url = await aServer((_req, res) => res.end('{}'));
+  const options = { model: 'gpt-4', url, simUrl: undefined, own: false };
+  const tenant = { name: 'a', weight: 1 };
+
+  const keyed = await findTarget({ ...options, tenants: [{ ...tenant, apiKey: 'key' }] });
+  const keyless = findTarget({ ...options, tenants: [{ ...tenant, apiKey: undefined }] });
+
+  await expect(keyless).rejects.toMatchObject({ code: 'invalid_params' });
+  expect(keyed.tenants).toEqual([{ ...tenant, apiKey: 'key' }]);
+});
+
+test('each tenant’s requests carry its key, and its time in the queue is told apart', async () => {
+  const seen = new Map<string, number>();
+  const url = await aServer((req, res) => {
+    const key = req.headers.authorization ?? '';
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+    req.resume();
+    // Slot time of 1:3, and the rest of the 40 ms waited for.
+    const queueMs = key.endsWith('key-a') ? 30 : 10;
+    setTimeout(() => {
+      res.writeHead(200, { 'x-slotkeeper-queue-ms': String(queueMs) }).end('{}');
+    }, 40);
+  });
+  const tenants = [
+    { name: 'a', weight: 1, apiKey: 'key-a' },
+    { name: 'b', weight: 3, apiKey: 'key-b' },
+  ];
+  const { plan, tally, agent } = aRun({ streamShare: 0, concurrency: 8 });
+  const caller = { url, apiKey: undefined, model: plan.model, agent, timeoutMs: 5000 };
+  const signal = new AbortController().signal;
+
+  const shares = await runTenants({ plan, caller, tally, signal, tenants, durationMs: 1000 });
+
+  expect([...seen.keys()].sort()).toEqual(['Bearer key-a', 'Bearer key-b']);
+  expect(shares.reduce((sum, { served }) => sum + served, 0)).toBe(tally.finished);
+  expect(shares.map(({ queueP50Ms }) => queueP50Ms)).toEqual([30, 10]);
+  expect(shares[0]?.share).toBeLessThan(0.4);
+  expect(shares[1]?.share).toBeGreaterThan(0.6);
+});
+
+test('a run for shares that is stopped early counts what was until then', async () => {
+  const sim = await aSimulator({ behaviour: { latencyMs: 5 } });
+  const { plan, tally, agent } = aRun({ streamShare: 0, concurrency: 4 });
+  const caller = { url: sim.url, apiKey: undefined, model: plan.model, agent, timeoutMs: 5000 };
+  const controller = new AbortController();
+  const tenants = ['a', 'b'].map((name) => ({ name, weight: 1, apiKey: 'key' }));
+  const { signal } = controller;
+  const running = runTenants({ plan, caller, tally, signal, tenants, durationMs: 60_000 });
+  await until(() => tally.finished > 50);
+
+  controller.abort();
+  const shares = await running;
+
+  expect(shares.every(({ slotSeconds }) => slotSeconds > 0)).toBe(true);
+  expect(tally.running).toBe(0);
 });

@@ -25,7 +25,7 @@ describe('slotkeeper load', () => {
   it('starts a daemon of its own, passes, and leaves nothing behind', async () => {
     const args = ['load', '--own', '--requests', '300', '--concurrency', '150', '--abort', '0.1'];
     // Slow enough for every slot to be taken: only a full account can be oversold.
-    args.push('--sim-latency', '200..300');
+    args.push('--sim-latency', '800..1000');
     await using load = startBuilt(COMMAND, args, { env: { TMPDIR: tmp } });
 
     const { code } = await load.ended;
@@ -75,6 +75,40 @@ describe('slotkeeper load', () => {
     expect(oversold.stdout()).toMatch(/answered 429 +\d+ ✘ rate_limit_exceeded/);
     expect(oversold.stdout()).toMatch(/counters left +0 ✔/);
     expect(failed.code).toBe(1);
+  });
+
+  it('gives tenants their shares, from a daemon that knows them, and counts 0 at the end', async () => {
+    const args = ['load', '--own', '--tenants', 'a:1,b:2,c:4', '--concurrency', '60'];
+    args.push('--duration', '8', '--sim-latency', '100', '--stream', '0');
+    await using load = startBuilt(COMMAND, args, { env: { TMPDIR: tmp } });
+
+    const { code } = await load.ended;
+
+    expect(load.stdout()).toMatch(/most at once: sim-key-2 2\/2, sim-key-6 6\/6/);
+    expect(load.stdout()).toMatch(/counters left +0 ✔/);
+    expect(load.stdout()).toMatch(/shares off by > 10 % +0 ✔/);
+    expect(load.stdout()).toMatch(/tenant +weight +served +slot-seconds +share +entitled +ratio/);
+    for (const [tenant, entitled] of [
+      ['a', '14.3'],
+      ['b', '28.6'],
+      ['c', '57.1'],
+    ] as const) {
+      const row = new RegExp(`^  ${tenant} .* ${entitled} % +\\d\\.\\d+ ✔ +[1-9]\\d* / `, 'm');
+      expect(load.stdout()).toMatch(row);
+    }
+    expect(code).toBe(0);
+    expect(await readdir(tmp)).toEqual([]);
+  });
+
+  it('refuses tenants that it cannot read, and requests beside them', async () => {
+    await using wrong = startBuilt(COMMAND, ['load', '--tenants', 'a:1']);
+    await using both = startBuilt(COMMAND, ['load', '--tenants', 'a:1,b:1', '--requests', '5']);
+
+    const endings = await Promise.all([wrong.ended, both.ended]);
+
+    expect(endings.map(({ code }) => code)).toEqual([2, 2]);
+    expect(wrong.stderr()).toContain('Shares need two tenants at least.');
+    expect(both.stderr()).toContain('--requests');
   });
 
   it('says in one line that the daemon it was given does not answer', async () => {

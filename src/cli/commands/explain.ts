@@ -1,5 +1,5 @@
 // `slotkeeper explain`: why a request would be granted, queued or refused now, account by account.
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig } from '../../config/load.ts';
 import { DEFAULT_TENANT } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
@@ -10,6 +10,8 @@ import { formatTable } from '../table.ts';
 
 interface ExplainOptions extends StoreOptions {
   readonly tenant: string;
+  readonly tokens: string;
+  readonly reserve: string;
   readonly json?: boolean;
 }
 
@@ -17,16 +19,25 @@ export function register(program: Command): void {
   addStoreOptions(program.command('explain <route>'))
     .description('say why a request for a route would be granted, queued or refused now')
     .option('--tenant <name>', 'who would ask', DEFAULT_TENANT)
+    .option('--tokens <n>', 'estimated input and output', '0')
+    .option('--reserve <micro>', 'estimated cost in micro-units', '0')
     .option('--json', 'print JSON')
     .action(async (route: string, options: ExplainOptions) => {
       const targets = await targetsOf(route);
       const { tenant } = options;
+      const tokens = wholeNumber('--tokens', options.tokens);
+      const reserveMicro = wholeNumber('--reserve', options.reserve);
       const explanation = await withCell(options, (source) => {
-        return insightInto(source).explain({ targets, tenant });
+        return insightInto(source).explain({ targets, tenant, tokens, reserveMicro });
       });
       const text = options.json === true ? JSON.stringify(explanation, null, 2) : undefined;
       console.log(text ?? describe(explanation));
     });
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`${option} takes a whole number.`);
 }
 
 async function targetsOf(route: string) {

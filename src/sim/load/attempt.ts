@@ -8,6 +8,8 @@ export type Attempt =
       readonly kind: 'answered';
       readonly status: number;
       readonly elapsedMs: number;
+      /** Of that in the daemon's queue, as it says itself; 0 where it says nothing. */
+      readonly queueMs: number;
       /** The error's code, where the body has one. */
       readonly code?: string | undefined;
     }
@@ -32,8 +34,13 @@ export interface Caller {
   readonly timeoutMs: number;
 }
 
-/** Every slot is taken; or, after a loss of data, what is held is being registered again. */
-const TEMPORARY: ReadonlySet<string> = new Set<ErrorCode>(['pool_full', 'recovering']);
+/** No slot, or no room to wait for one; or, after a loss of data, leases are being registered again. */
+const TEMPORARY: ReadonlySet<string> = new Set<ErrorCode>([
+  'pool_full',
+  'queue_full',
+  'queue_timeout',
+  'recovering',
+]);
 const DONE = 'data: [DONE]';
 const TAIL_BYTES = 64;
 const DEFAULT_RETRY_AFTER_MS = 1000;
@@ -82,21 +89,24 @@ async function exchange(
   if (status === 200 && planned.stream && !tail.trimEnd().endsWith(DONE)) {
     return { kind: 'incomplete' };
   }
-  return { kind: 'answered', status, elapsedMs: performance.now() - startedAt };
+  return answered(answer, startedAt);
 }
 
 /** Only the gateway's own temporary refusals are ours to wait for, never an upstream's 429. */
-async function refused(
-  { body, headers, statusCode: status }: Dispatcher.ResponseData,
-  startedAt: number,
-): Promise<Attempt> {
+async function refused(answer: Dispatcher.ResponseData, startedAt: number): Promise<Attempt> {
+  const { body, headers, statusCode: status } = answer;
   const code = /"code"\s*:\s*"([\w-]{1,60})"/.exec(await body.text())?.[1];
   if (code === undefined || !TEMPORARY.has(code)) {
-    return { kind: 'answered', status, code, elapsedMs: performance.now() - startedAt };
+    return { ...answered(answer, startedAt), code };
   }
   const ms = Number(headers['retry-after-ms'] ?? Number(headers['retry-after']) * 1000);
   const retryAfterMs = Number.isFinite(ms) ? ms : DEFAULT_RETRY_AFTER_MS;
   return { kind: 'turned_away', status, code, retryAfterMs };
+}
+
+function answered({ statusCode: status, headers }: Dispatcher.ResponseData, startedAt: number) {
+  const queueMs = Number(headers['x-slotkeeper-queue-ms'] ?? 0);
+  return { kind: 'answered', status, elapsedMs: performance.now() - startedAt, queueMs } as const;
 }
 
 /** Reads a body to its end and keeps its last bytes. */

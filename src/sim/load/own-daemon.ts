@@ -1,9 +1,9 @@
-// A daemon for one load run: the built product with its demo configuration, a free port and a data
-// directory of its own, so that nothing of a user's daemon or Redis is touched.
+// A daemon for one load run: the built product with its demo configuration or a given one, a free
+// port and a data directory of its own, so that nothing of a user's daemon or Redis is touched.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,15 +17,22 @@ export interface OwnDaemon {
 
 /** The same place from src/ and from dist/. */
 const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+/** What a daemon reads in its working directory unless it is told otherwise. */
+const CONFIG_FILE = 'slotkeeper.config.yaml';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 const LAST_LINES = 15;
 
-export async function startOwnDaemon(): Promise<OwnDaemon> {
+/** `configuration` is the text of its file; without one it is the demonstration. */
+export async function startOwnDaemon(configuration?: string): Promise<OwnDaemon> {
   if (!existsSync(MAIN)) {
     throw new AppError('config_invalid', `There is no ${MAIN}. Run "npm run build" first.`);
   }
   const directory = await mkdtemp(join(tmpdir(), 'slotkeeper-load-'));
+  if (configuration !== undefined) {
+    // It holds keys.
+    await writeFile(join(directory, CONFIG_FILE), configuration, { mode: 0o600 });
+  }
   const child = spawn(process.execPath, [MAIN], {
     cwd: directory,
     env: daemonEnvironment(join(directory, 'data')),

@@ -1,6 +1,7 @@
 // The end of a load run: what was seen, judged, as a table. It measures nothing.
 import type { CountersView, UpstreamView } from './observe.ts';
 import type { LoadPlan } from './plan.ts';
+import { isOff, shareTable, TOLERANCE, type TenantShare } from './shares.ts';
 import { percentile, type Tally } from './tally.ts';
 
 export interface Findings {
@@ -10,6 +11,8 @@ export interface Findings {
   readonly upstream: UpstreamView;
   readonly counters: CountersView;
   readonly interrupted: boolean;
+  /** Undefined where everybody called alike. */
+  readonly shares?: readonly TenantShare[] | undefined;
   /** What cannot be seen fails the run: the daemon is the run's own, so it must be there. */
   readonly mustSee: boolean;
 }
@@ -34,7 +37,9 @@ const MAX_ACCOUNTS_SHOWN = 8;
 export function reportOf(findings: Findings): Report {
   const rows = [...trafficRows(findings), ...speedRows(findings), ...verdictRows(findings)];
   const passed = rows.every(({ mark }) => mark !== '✘');
-  return { text: `${rows.map(rendered).join('\n')}\n\n${closing(findings, rows)}`, passed };
+  const { shares } = findings;
+  const parts = [rows.map(rendered).join('\n'), ...(shares ? [shareTable(shares)] : [])];
+  return { text: [...parts, closing(findings, rows)].join('\n\n'), passed };
 }
 
 function trafficRows({ plan, tally }: Findings): readonly Row[] {
@@ -69,9 +74,9 @@ function speedRows({ tally, elapsedMs }: Findings): readonly Row[] {
   ];
 }
 
-function verdictRows({ upstream, counters, mustSee }: Findings): readonly Row[] {
+function verdictRows({ upstream, counters, mustSee, shares }: Findings): readonly Row[] {
   const unseen = mustSee ? '✘' : '?';
-  return [...upstreamRows(upstream, unseen), countersRow(counters, unseen)];
+  return [...upstreamRows(upstream, unseen), countersRow(counters, unseen), ...sharesRow(shares)];
 }
 
 function upstreamRows(upstream: UpstreamView, unseen: Mark): readonly Row[] {
@@ -106,6 +111,13 @@ function countersRow(counters: CountersView, unseen: Mark): Row {
   }
   const note = `seen ${Math.round(counters.afterMs)} ms after the last request`;
   return row('counters left', counters.left, markZero(counters.left), note);
+}
+
+function sharesRow(shares: readonly TenantShare[] | undefined): readonly Row[] {
+  if (shares === undefined) return [];
+  const label = `shares off by > ${100 * TOLERANCE} %`;
+  const off = shares.filter(isOff);
+  return [row(label, off.length, markZero(off.length), off.map(({ name }) => name).join(', '))];
 }
 
 function markZero(value: number): Mark {

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom, type Random } from '../random.ts';
-import { attempt, type Caller } from './attempt.ts';
+import { attempt, type Attempt, type Caller } from './attempt.ts';
 import { plannedRequests, type LoadPlan, type PlannedRequest } from './plan.ts';
 import type { Tally } from './tally.ts';
 
@@ -10,6 +10,10 @@ export interface Run {
   readonly plan: LoadPlan;
   readonly caller: Caller;
   readonly tally: Tally;
+  /** Once true, no request begins; without it the plan's number ends the run. */
+  readonly isOver?: () => boolean;
+  /** Told of each request's end. */
+  readonly onEnded?: (ended: Attempt) => void;
   /** Ends the run early: running requests are left, no new ones begin. */
   readonly signal: AbortSignal;
 }
@@ -32,7 +36,7 @@ async function callOneByOne(
   random: Random,
 ): Promise<void> {
   for (const planned of requests) {
-    if (run.signal.aborted) return;
+    if (run.signal.aborted || run.isOver?.() === true) return;
     run.tally.running += 1;
     await persist(run, planned, random);
     run.tally.running -= 1;
@@ -46,6 +50,7 @@ async function persist(run: Run, planned: PlannedRequest, random: Random): Promi
     const ended = await attempt(planned, run.caller, signal);
     if (ended.kind !== 'turned_away' || retry >= run.plan.retries || signal.aborted) {
       tally.add(ended);
+      run.onEnded?.(ended);
       return;
     }
     tally.retry(ended.code);
