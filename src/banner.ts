@@ -22,7 +22,8 @@ export function bannerText(config: Config, facts: BannerFacts): string {
   const [alias = 'gpt-4', route] = [...config.routes][0] ?? [];
   const target = route?.targets[0] ?? { pool: 'openai', model: alias };
   const { concurrency } = cellKeys(config.scheduler.cell);
-  const guarded = config.server.apiKey !== undefined;
+  const hasTenantKeys = [...config.tenants.values()].some(({ keys }) => keys.length > 0);
+  const guarded = config.server.apiKey !== undefined || hasTenantKeys;
   const key = guarded ? 'process.env.SLOTKEEPER_API_KEY' : "'unused'";
   const { socketPath, cliCommand } = facts.redis;
   const redis = socketPath ?? 'as given by REDIS_URL';

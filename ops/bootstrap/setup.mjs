@@ -2,7 +2,7 @@
 // dependencies, a current build. Plain Node without dependencies; does nothing when all is there.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -93,6 +93,8 @@ async function build() {
   // A file that src no longer has must not live on in dist.
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   const code = await runTool('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
+  // npm makes a command executable only when it links the package first.
+  if (code === 0) chmodSync(join(ROOT, 'dist', 'cli', 'main.js'), 0o755);
   if (code !== 0) stop('The build failed (see above).', code);
   writeFileSync(BUILT_STAMP, wanted);
   say(`Built in ${seconds(started)}.`);

@@ -67,5 +67,5 @@ export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Models of the field carry slashes, colons and spaces rarely; control characters never. */
 export const MODEL_PATTERN = /^[\x21-\x7e]{1,200}$/;
 
-/** Until tenants are configured every caller is this one. */
+/** Whoever presents no tenant's key is this one. */
 export const DEFAULT_TENANT = 'default';

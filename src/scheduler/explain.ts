@@ -1,6 +1,7 @@
 // Why a request would be granted, queued or refused now: one atomic look at what the heart would
 // look at, and the same questions in the same order. It changes nothing, and promises nothing: the
 // next request may find another state.
+import { CODES } from '../redis/codes.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import type { DenialReason, Target } from '../core/domain.ts';
 import { budgetsIn } from './budgets.ts';
@@ -170,7 +171,10 @@ export async function explain(source: LookSource, request: ExplainRequest): Prom
     },
     queue: {
       waiting: seen.waiting,
-      estimatedWaitMs: Math.floor(ahead * pool.gapMs * Math.max(1, pool.backlog / weight)),
+      estimatedWaitMs:
+        pool.handOffs < CODES.FLOWS.pool_memory
+          ? 0
+          : Math.floor(ahead * pool.gapMs * Math.max(1, pool.backlog / weight)),
     },
     budgets,
     accounts,

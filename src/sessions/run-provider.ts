@@ -1,5 +1,5 @@
 // Which provider serves a run: the one of its first request, for as long as the run is remembered.
-// Shared by all daemons of a cell; what to do about it is the gateway's matter (gateway/provider.ts).
+// Shared by all daemons of a cell; what to do about it is the gateway's matter (gateway/run.ts).
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { cellKeys, type KeyStyle } from '../redis/keys.ts';

@@ -32,6 +32,8 @@ export interface Service {
   readonly from: number;
   /** When it was about to give the slot back; `from` where it got none. */
   readonly to: number;
+  /** When it knew that the slot was free. */
+  readonly freedAt: number;
   /** `served`, `lost`, or the code of its refusal. */
   readonly end: string;
   readonly account: string | undefined;
@@ -101,15 +103,16 @@ export class Callers {
     const answer = await this.#ask(group);
     const from = monotonicMs();
     if (typeof answer === 'string') {
-      const refused = { from, to: from, end: answer, account: undefined };
+      const refused = { from, to: from, freedAt: from, end: answer, account: undefined };
       this.#services.push({ tenant, waitMs, askedAt, ...refused });
       return;
     }
     await sleep(holdMs);
     const [to, { account }] = [monotonicMs(), answer];
     const end = answer.signal.aborted ? 'lost' : 'served';
-    this.#services.push({ tenant, waitMs, askedAt, from, to, end, account });
     await answer.release({ ...(costMicro !== undefined && { costMicro }) });
+    const freedAt = monotonicMs();
+    this.#services.push({ tenant, waitMs, askedAt, from, to, freedAt, end, account });
   }
 
   /** A lease, or the code of the refusal. */

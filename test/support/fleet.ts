@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { SchedulerOptions } from '../../src/scheduler/types.ts';
+import { schedulerOptions } from './schedulers.ts';
+import type { SchedulerWish } from './schedulers.ts';
 import type { CallerGroup, FromCallers, Service, ToCallers } from './callers.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -23,7 +25,13 @@ export interface CallerProcess {
 
 export interface FleetCell {
   readonly url: string;
-  readonly options: Omit<SchedulerOptions, 'redis'>;
+  /** Without our client: each process has its own. */
+  readonly options: Omit<SchedulerOptions, 'redis'> & { readonly redis?: undefined };
+}
+
+/** What a test does not wish for is as its own schedulers have it. */
+export function fleetCell(url: string, wish: SchedulerWish): FleetCell {
+  return { url, options: { ...schedulerOptions(wish), redis: undefined } };
 }
 
 async function startCallers({ url, options }: FleetCell): Promise<CallerProcess> {

@@ -58,68 +58,75 @@ export class ServiceLog {
   }
 }
 
-/** Lags are looked at this often. */
-const STEP_MS = 100;
-
 export interface Share {
   readonly tenant: string;
-  readonly servedMs: number;
+  readonly usedMs: number;
   readonly entitledMs: number;
   /** The largest lag behind the entitlement at any time, in slot-milliseconds. */
   readonly worstLagMs: number;
 }
 
-/**
- * How long a slot of so many is between two holders, on average: time that passes while it is given
- * back and handed on, and so is used up by a request as its hold is. All slots must be wanted.
- */
-export function transitMs(log: ServiceLog, slots: number, span: Span): number {
-  const begun = log.held.filter(({ from }) => from >= span.from && from < span.to).length;
-  return (slots * (span.to - span.from) - log.slotMs(span)) / begun;
+function byAccount(services: readonly Service[]): ReadonlyMap<string, readonly Service[]> {
+  const accounts = new Map<string, Service[]>();
+  for (const service of services) {
+    const { account = '' } = service;
+    const others = accounts.get(account);
+    if (others === undefined) accounts.set(account, [service]);
+    else others.push(service);
+  }
+  return accounts;
 }
 
 /**
- * What tenants got of all that they got together, beside what their weights entitle them to. All of
- * them must have been backlogged for the whole span.
+ * Whose each slot was, without a gap: what passes until a slot is known to be free is its holder's,
+ * what passes until it is held again is its next holder's. Every account must have one slot, which
+ * somebody always wants.
+ */
+export function usesOf(log: ServiceLog): readonly (Span & { readonly tenant: string })[] {
+  const accounts = byAccount(log.held);
+  return [...accounts.values()].flatMap((services) => {
+    const inOrder = services.toSorted((a, b) => a.from - b.from);
+    const begins = inOrder.map(({ from }, i) => Math.min(from, inOrder[i - 1]?.freedAt ?? from));
+    return inOrder.map(({ tenant, to }, i) => {
+      return { tenant, from: begins[i]!, to: begins[i + 1] ?? to };
+    });
+  });
+}
+
+/** Lags are looked at this often. */
+const STEP_MS = 100;
+
+/**
+ * What tenants used of all that they used together, beside what their weights entitle them to. All
+ * of them must have been backlogged for the whole span.
  */
 export function sharesOf(
   log: ServiceLog,
   weights: Readonly<Record<string, number>>,
-  { span, transitMs }: { readonly span: Span; readonly transitMs: number },
+  span: Span,
 ): readonly Share[] {
-  const tenants = Object.keys(weights);
-  const all = tenants.reduce((sum, tenant) => sum + (weights[tenant] ?? 0), 0);
-  const served = new Map(tenants.map((tenant) => [tenant, 0]));
-  const lags = new Map(tenants.map((tenant) => [tenant, 0]));
+  const tenants = Object.entries(weights);
+  const weightOfAll = tenants.reduce((sum, [, weight]) => sum + weight, 0);
+  const used = new Map(tenants.map(([tenant]) => [tenant, 0]));
+  const lags = new Map(tenants.map(([tenant]) => [tenant, 0]));
+  const uses = usesOf(log).filter(({ tenant }) => tenant in weights);
   let total = 0;
-  const ours = log.held.filter(({ tenant }) => served.has(tenant));
-  const used = ours.map(({ tenant, from, to }) => ({ tenant, from: from - transitMs, to }));
   for (let from = span.from; from < span.to; from += STEP_MS) {
     const step = { from, to: Math.min(from + STEP_MS, span.to) };
-    for (const service of used) {
-      const ms = overlap(service, step);
-      served.set(service.tenant, (served.get(service.tenant) ?? 0) + ms);
+    for (const use of uses) {
+      const ms = overlap(use, step);
+      used.set(use.tenant, (used.get(use.tenant) ?? 0) + ms);
       total += ms;
     }
-    for (const tenant of tenants) {
-      const lag = (total * (weights[tenant] ?? 0)) / all - (served.get(tenant) ?? 0);
+    for (const [tenant, weight] of tenants) {
+      const lag = (total * weight) / weightOfAll - (used.get(tenant) ?? 0);
       lags.set(tenant, Math.max(lag, lags.get(tenant) ?? 0));
     }
   }
-  return tenants.map((tenant) => ({
+  return tenants.map(([tenant, weight]) => ({
     tenant,
-    servedMs: served.get(tenant) ?? 0,
-    entitledMs: (total * (weights[tenant] ?? 0)) / all,
+    usedMs: used.get(tenant) ?? 0,
+    entitledMs: (total * weight) / weightOfAll,
     worstLagMs: lags.get(tenant) ?? 0,
   }));
-}
-export function debugGaps(log: ServiceLog, tenant: string, span: Span): string {
-  const mine = log.all.filter((s) => s.tenant === tenant).sort((a, b) => a.from - b.from);
-  const buckets = new Map<number, string>();
-  for (let t = 0; t < 12000; t += 500) {
-    const inside = mine.filter((s) => s.from - span.from >= t && s.from - span.from < t + 500);
-    const waits = inside.map((s) => s.from - s.askedAt).sort((a, b) => a - b);
-    buckets.set(t, `${inside.length}/${Math.round(waits.at(-1) ?? 0)}`);
-  }
-  return [...buckets.values()].join(' ');
 }
