@@ -43,6 +43,7 @@
 --- @reply configured generation
 --- @reply stale generation
 --- @include lib/records.lua
+--- @include tenants/registering.lua
 
 records.begin()
 local expected, next_generation, incarnation, recovery_ms, clock = struct.unpack('<ddddd', arg_head)
@@ -120,15 +121,20 @@ end
 
 --- A configuration replaces its own tenants; those of the admin API stay, unless it names them too.
 local function register_tenants(terms)
-  local all = redis.call('HGETALL', key_tenants)
+  local all, before, new = redis.call('HGETALL', key_tenants), {}, {}
   for i = 1, #all, 2 do
+    before[all[i]] = true
     if all[i] ~= SENTINEL.name and math.floor(string.byte(all[i + 1], 2) / 2) % 2 == 0 then
       redis.call('HDEL', key_tenants, all[i])
+      registering.look_again(all[i])
     end
   end
   for i = 1, #terms, 2 do
     redis.call('HSET', key_tenants, terms[i], terms[i + 1])
+    registering.look_again(terms[i])
+    new[terms[i]] = not before[terms[i]] or nil
   end
+  registering.count(new)
   redis.call('HSET', key_cell, 'tenants', redis.call('HLEN', key_tenants) - 1, 'admission', arg_name)
 end
 

@@ -78,6 +78,7 @@
 --- @include waiting/parking.lua
 --- @include waiting/queue.lua
 --- @include waiting/hand_off.lua
+--- @include budget/presumed.lua
 --- @include scheduler/leases.lua
 --- @include scheduler/endings.lua
 --- @include scheduler/expiry.lua

@@ -5,9 +5,20 @@ function alarms.begin()
   lines = {}
 end
 
-function alarms.tell(kind, entry, stop)
+local function tell(kind, entry, stop)
   lines[#lines + 1] = string.format('%s\t%s\t%.0f\t%.0f\t%.0f', kind, entry.scope, entry.settled,
     entry.reserved, stop)
+end
+
+--- One event a crossing; the next one can come only after the sum has fallen well below.
+function alarms.watch(entry, reserve, warn, stop)
+  local before = entry.settled + entry.reserved - reserve
+  local warned = entry.warned and before >= warn * LEDGER.calm
+  if not warned and warn >= 0 and before + reserve > warn then
+    warned = true
+    tell('warn', entry, stop)
+  end
+  entry.warned = warned
 end
 
 function alarms.text()

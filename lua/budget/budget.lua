@@ -36,17 +36,6 @@ function budget.admit(op, tenant)
   return reason, after_ms, false
 end
 
---- One event a crossing; the next one can come only after the sum has fallen well below.
-local function watch(entry, reserve, warn, stop)
-  local before = entry.settled + entry.reserved - reserve
-  local warned = entry.warned and before >= warn * LEDGER.calm
-  if not warned and warn >= 0 and before + reserve > warn then
-    warned = true
-    alarms.tell('warn', entry, stop)
-  end
-  entry.warned = warned
-end
-
 function budget.charge(lease, _, op, tenant)
   local reserve = operations.batch[op + OP.reserve]
   if not has_budget(tenant) then
@@ -55,7 +44,7 @@ function budget.charge(lease, _, op, tenant)
   each_budget(tenant, function(entry, warn, stop, period)
     entry.reserved, entry.requests = entry.reserved + reserve, entry.requests + 1
     ledger.changed(entry)
-    watch(entry, reserve, warn, stop)
+    alarms.watch(entry, reserve, warn, stop)
     if entry.scope == ledger.all then
       lease[LEASE.period] = period.first / 1000
     else
@@ -64,20 +53,12 @@ function budget.charge(lease, _, op, tenant)
   end)
 end
 
-local function apply(entry, reserve, cost, presumed)
-  entry.reserved = math.max(0, entry.reserved - reserve)
-  entry.settled = math.max(0, entry.settled + cost)
-  entry.overrun = entry.overrun + math.max(0, cost - reserve)
-  entry.presumed = entry.presumed + (presumed and cost or 0)
-  ledger.changed(entry)
-end
-
 local function cost_of(lease, op, reserve)
   if records.state(lease) == STATE.granted then
     return 0, false
   end
   if op and uses.tells_cost(op) then
-    return operations.batch[op + OP.reserve], false
+    return math.min(operations.batch[op + OP.reserve], LEDGER.most_cost), false
   end
   return reserve, op == nil
 end
@@ -89,36 +70,10 @@ function budget.settle(lease, _, op, _, id)
   end
   local cost, presumed = cost_of(lease, op, reserve)
   if period >= 0 then
-    apply(ledger.of(ledger.all, period), reserve, cost, presumed)
+    ledger.settle(ledger.of(ledger.all, period), reserve, cost, presumed)
   end
   if tenant_period >= 0 then
-    apply(ledger.of(tenants.name_in(id), tenant_period), reserve, cost, presumed)
+    ledger.settle(ledger.of(tenants.name_in(id), tenant_period), reserve, cost, presumed)
   end
   spend.book(tenants.name_in(id), uses.spend_line(op), cost)
-end
-
---- What a late release needs to correct a presumed cost, kept with the finished id.
-function budget.presumption(lease)
-  local reserve, period, tenant_period = charges.reservation(lease)
-  if period < 0 and tenant_period < 0 or records.state(lease) == STATE.granted then
-    return ''
-  end
-  return struct.pack('<dddd', lease[LEASE.fence], reserve, period, tenant_period)
-end
-
---- The holder of a reaped lease tells its cost after all: the difference counts once.
-function budget.correct(id, presumption, op)
-  local fence, reserve, period, tenant_period = struct.unpack('<dddd', presumption)
-  if fence ~= operations.batch[op + OP.fence] or not uses.tells_cost(op) then
-    return false
-  end
-  local cost = operations.batch[op + OP.reserve]
-  for scope, first in pairs({ [ledger.all] = period, [tenants.name_in(id)] = tenant_period }) do
-    if first >= 0 then
-      local entry = ledger.of(scope, first)
-      apply(entry, 0, cost - reserve, false)
-      entry.presumed = math.max(0, entry.presumed - reserve)
-    end
-  end
-  return true
 end

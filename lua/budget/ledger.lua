@@ -80,6 +80,15 @@ function ledger.changed(entry)
   end
 end
 
+--- A reservation of `reserve` ends at `cost`; what lies above it is overrun.
+function ledger.settle(entry, reserve, cost, presumed)
+  entry.reserved = math.max(0, entry.reserved - reserve)
+  entry.settled = math.max(0, entry.settled + cost)
+  entry.overrun = entry.overrun + math.max(0, cost - reserve)
+  entry.presumed = entry.presumed + (presumed and cost or 0)
+  ledger.changed(entry)
+end
+
 function ledger.commit()
   local words = {}
   for i = 1, #changed do

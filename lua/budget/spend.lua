@@ -42,13 +42,19 @@ local function forget_oldest()
   end
 end
 
+--- Sums stop where numbers end, rather than fail half-way through a commit.
+local function add(key, field, cost)
+  local sum = tonumber(redis.call('HGET', key, field) or 0) or 0
+  redis.call('HSET', key, field, string.format('%.0f', math.min(sum + cost, LEDGER.most)))
+end
+
 function spend.commit()
   for field, cost in pairs(totals) do
-    redis.call('HINCRBY', key_spend, bounded(field), string.format('%.0f', cost))
+    add(key_spend, bounded(field), cost)
   end
   if next(runs) then
     for name, cost in pairs(runs) do
-      redis.call('HINCRBY', key_run_spend, name, string.format('%.0f', cost))
+      add(key_run_spend, name, cost)
       redis.call('ZADD', key_spend_runs, cell.now, name)
     end
     forget_oldest()

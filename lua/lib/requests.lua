@@ -105,6 +105,14 @@ function requests.drop_all(ids, n)
   drop_count = from + n
 end
 
+--- Nothing is held under `id` any more, but its request goes on.
+function requests.forget(id, slot)
+  requests.drop(id, slot)
+  if slot then
+    held[slot] = false
+  end
+end
+
 --- Returns how many records were set aside. An id that was put and dropped in one batch ends
 --- dropped: nothing begins again under an id that has ended.
 function requests.commit()

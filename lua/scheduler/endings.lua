@@ -7,7 +7,7 @@ local function settle_terms(id, lease, op, how)
     waiters.forget(id)
   end
   terms.settle(lease, nil, op, tenants.get(tenants.name_in(id)), id)
-  return op and how or how .. budget.presumption(lease)
+  return op and how or how .. presumed.tail(lease)
 end
 
 --- The slots of the first `n` leases of `ended` are free again; their `ids` are dropped already.
@@ -39,6 +39,6 @@ function endings.take_back(id)
   if lease then
     rules.settle_all({ lease }, { accounts.get(lease[LEASE.account]) or false }, {}, 1)
     terms.settle(lease, nil, nil, tenants.get(tenants.name_in(id)), id)
-    requests.drop(id, slot)
+    requests.forget(id, slot)
   end
 end

@@ -4,7 +4,7 @@
 local function correct(op, id, slot)
   local how = uses.tells_cost(op) and finished.find(id, slot)
   if how and #how > 1 and string.sub(how, 1, 1) == END.reaped
-    and budget.correct(id, string.sub(how, 2), op) then
+    and presumed.correct(id, string.sub(how, 2), op) then
     finished.remember(id, string.sub(how, 1, 1))
   end
 end

@@ -44,12 +44,16 @@ function tenant_rates.charge(_, _, op, tenant)
   end
 end
 
---- What was used replaces the estimate, where the holder tells it.
+--- What was used replaces the estimate, where the holder tells it; a grant that nobody has claimed
+--- used nothing.
 function tenant_rates.settle(lease, _, op, tenant)
-  if not tenant or tenant[TENANT.token_interval] == 0 or not op or not uses.tells_tokens(op) then
+  local unclaimed = records.state(lease) == STATE.granted
+  if not tenant or tenant[TENANT.token_interval] == 0
+    or not unclaimed and not (op and uses.tells_tokens(op)) then
     return
   end
-  local more = operations.batch[op + OP.tokens] - charges.tokens(lease)
+  local used = unclaimed and 0 or operations.batch[op + OP.tokens]
+  local more = used - charges.tokens(lease)
   tenant[TENANT.tokens_at] =
     gcra.take(tenant[TENANT.tokens_at], cell.now, tenant[TENANT.token_interval], more)
   tenants.changed(tenant)

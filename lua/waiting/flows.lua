@@ -123,8 +123,9 @@ function flows.is_placed(flow, demand, entry)
     return true
   end
   redis.call('ZREM', key_line, entry)
-  local was_ready = flows.lift(flow)
-  flows.set_ready(flow, was_ready and flows.is_backlogged(flow))
+  if flow.ready and flow.demands[demand] then
+    redis.call('ZADD', key_line, 0, place(flow, demand))
+  end
   return false
 end
 

@@ -65,10 +65,14 @@ end
 
 --- Serves, refuses or sets aside the first waiter of the head's line.
 local function serve(head, account, number)
-  local id = waiters.head(head.tenant, head.demand)
+  local id, place = waiters.head(head.tenant, head.demand)
   local waiter, tenant = id and waiters.get(id), tenants.get(head.tenant)
   if not waiter then
-    return flows.set_ready(flows.of(head.targets.home, head.tenant), false)
+    local flow = flows.of(head.targets.home, head.tenant)
+    if id then
+      return waiters.discard(flow, head.demand, id, place)
+    end
+    return flows.set_ready(flow, false)
   end
   if not daemons.listens(waiter.daemon) then
     return parking.park(waiter)

@@ -67,10 +67,13 @@ function parking.unblock(tenant)
   each_flow(tenant[TENANT.name], function(flow) flows.set_ready(flow, true) end)
 end
 
+--- Its rates have refilled, or its terms have changed: it may have none any more.
 timers.due.t = function(name)
   local tenant = tenants.get(name)
-  if tenant and tenant[TENANT.blocked] then
+  if tenant then
     parking.unblock(tenant)
+  elseif cell.waiting > 0 then
+    each_flow(name, function(flow) flows.set_ready(flow, true) end)
   end
 end
 

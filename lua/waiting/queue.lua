@@ -79,13 +79,23 @@ local function new_waiter(op, id, targets, number)
     tenant = tenants.name_in(id) }
 end
 
+--- Whether the flow waits for as many other demands as it may: each costs a place that moves with
+--- every grant.
+local function has_many_demands(flow, demand)
+  local count = 0
+  for _ in pairs(flow.demands) do
+    count = count + 1
+  end
+  return count >= FLOWS.demands and not flow.demands[demand or false]
+end
+
 --- What keeps it from joining, and the ms after which to try again: too many wait, or it could not be
 --- served by its deadline.
 local function obstacle(op, id, targets, reason, after_ms)
-  if cell.waiting >= head.most_waiters then
+  local flow, number = flows.of(targets.home, tenants.name_in(id)), known_number(targets.line)
+  if cell.waiting >= head.most_waiters or has_many_demands(flow, number) then
     return REASON.queue_full
   end
-  local flow, number = flows.of(targets.home, tenants.name_in(id)), known_number(targets.line)
   local ahead = number and flow.demands[number] or 0
   local expected = reason == REASON.pool_full and estimate(flow, ahead + 1) or after_ms or 0
   local waited = math.max(0, cell.now - arrival_of(op))

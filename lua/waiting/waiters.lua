@@ -52,7 +52,20 @@ end
 function waiters.head(tenant, demand)
   local line = string.format('q%s\t%04x', tenant, demand)
   local first = redis.call('ZRANGEBYLEX', key_line, '[' .. line, '(' .. line .. '~', 'LIMIT', 0, 1)[1]
-  return first and string.sub(first, #line + WAITERS.order + 1)
+  return first and string.sub(first, #line + WAITERS.order + 1), first
+end
+
+--- A place whose waiter cannot be read: its record is set aside, like a lease's.
+function waiters.discard(flow, demand, id, place)
+  local raw = redis.call('HGET', key_waiters, id)
+  redis.call('ZREM', key_line, place)
+  flows.leave(flow, demand)
+  if raw then
+    redis.call('HSET', key_set_aside, id, raw)
+    redis.call('HDEL', key_waiters, id)
+    timers.clear('d', id)
+    cell.count_waiters(-1)
+  end
 end
 
 --- To its place in its tenant's line.

@@ -48,17 +48,25 @@ function numberIn(fields: Fields, name: string): number | undefined {
   return Number(value);
 }
 
+/** A name alone proves nothing: a long text under `data` would count for next to nothing. */
+function isAttached(name: string, value: string): boolean {
+  if (value.startsWith('data:')) return true;
+  return ATTACHED.has(name) && /^(?:https?:\/\/\S*|[A-Za-z0-9+/_=-]*)$/.test(value);
+}
+
 function count(name: string, value: unknown, into: { characters: number; attachments: number }) {
   if (typeof value === 'string') {
-    if (ATTACHED.has(name) || value.startsWith('data:')) into.attachments += 1;
+    if (isAttached(name, value)) into.attachments += 1;
     else into.characters += value.length;
   } else if (typeof value === 'number') into.characters += CHARACTERS_PER_NUMBER;
   else if (Array.isArray(value)) for (const one of value) count(name, one, into);
   else if (typeof value === 'object' && value !== null) {
     const inner = value as Fields;
+    // A source of type `text` holds plain text under `data`.
+    const isText = inner['type'] === 'text';
     for (const key in inner) {
       into.characters += key.length;
-      count(key, inner[key], into);
+      count(isText ? '' : key, inner[key], into);
     }
   }
 }

@@ -138,8 +138,16 @@ export const CODES = {
   /** Sizes of records in bytes. */
   TENANTS: { terms: 59, state: 21 },
   WAITERS: { fixed: 69, order: 23, arrivals: 1e8 },
-  FLOWS: { pool: 48, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
-  LEDGER: { policy: "'_policy'", policy_size: 17, boundaries: "'_starts:'", size: 41, calm: 0.95 },
+  FLOWS: { demands: 32, pool: 48, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
+  LEDGER: {
+    policy: "'_policy'",
+    policy_size: 17,
+    boundaries: "'_starts:'",
+    size: 41,
+    calm: 0.95,
+    most: 2 ** 52,
+    most_cost: 1e12,
+  },
   /** How often a budget starts afresh. */
   PERIOD: { none: 1, day: 2, month: 3 },
   SPEND: { most: 50_000, runs: 100_000, forget: 100 },

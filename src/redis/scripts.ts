@@ -93,7 +93,7 @@ const AUDIT = {
 } as const;
 
 const TERMS = {
-  keys: ['cell', 'tenants'],
+  keys: ['cell', 'tenants', 'requests', 'tenant_state', 'timers'],
   keyLists: [],
   args: ['name', 'terms', 'version'],
   argLists: [],

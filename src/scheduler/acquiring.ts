@@ -19,6 +19,8 @@ import type { AcquireOperation } from './wire.ts';
 
 const TAG = CODES.TAG;
 const REASONS = namesByCode(CODES.REASON);
+/** How a grant ends that nobody has used. */
+const UNUSED = { outcome: 'ignored', costMicro: 0, tokens: 0 } as const;
 
 /** What is asked of the heart, and what its lease will need. */
 export interface AcquireAsked extends AcquireOperation {
@@ -77,20 +79,22 @@ export class Acquiring implements Pending {
   failed(error: AppError): void {
     const { id, leaseMs, isFresh } = this.op;
     // Perhaps granted all the same: nobody else knows an id that was made here.
-    if (isFresh) this.#desk.unconfirmed.add({ kind: 'cancel', id }, leaseMs);
+    if (isFresh) this.#desk.unconfirmed.add({ kind: 'cancel', id, isUnused: true }, leaseMs);
     this.#caller.failed(error);
   }
 
   /** Its caller left while it was queued, or nobody could be asked what became of it. */
-  gaveUp(error: AppError): void {
+  gaveUp(error: AppError, isLast: boolean): void {
     const { id, leaseMs, waitMs = 0 } = this.op;
-    this.#desk.unconfirmed.askNow({ kind: 'cancel', id }, leaseMs + waitMs);
+    const op = { kind: 'cancel', id, isUnused: true } as const;
+    if (isLast) this.#desk.unconfirmed.askNow(op, leaseMs + waitMs);
     this.#caller.failed(error);
   }
 
   #queue(answer: Answer, nowMs: number): void {
     this.#queuedSince = nowMs;
-    this.#desk.waiting.add(this, answer);
+    if (this.#desk.isStopping()) this.gaveUp(shuttingDown(), true);
+    else this.#desk.waiting.add(this, answer);
   }
 
   #queuedMs(nowMs: number): number {
@@ -111,7 +115,7 @@ export class Acquiring implements Pending {
     events.emit('granted', lease);
     const isStopping = this.#desk.isStopping();
     if (isStopping || signal?.aborted === true) {
-      lease.release({ outcome: 'ignored' }).catch(() => undefined);
+      lease.release(UNUSED).catch(() => undefined);
       this.#caller.failed(isStopping ? shuttingDown() : gaveUp());
       return;
     }
@@ -127,7 +131,7 @@ export class Acquiring implements Pending {
     const target = targets[targetIndex];
     const account = link.accountName(answer.account);
     if (account === undefined || target === undefined) {
-      unconfirmed.add({ kind: 'release', id, fence, outcome: 'ignored' }, leaseMs);
+      unconfirmed.add({ kind: 'release', id, fence, ...UNUSED }, leaseMs);
       const message = 'The store granted an account that this daemon does not know.';
       this.#caller.failed(new AppError('internal', message));
       return undefined;

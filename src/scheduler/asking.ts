@@ -2,6 +2,7 @@
 // on it. It sends nothing.
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
+import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { AcquireAsked } from './acquiring.ts';
 import { Demands } from './demands.ts';
 import { checkedTenant, keyOf } from './refusals.ts';
@@ -43,7 +44,7 @@ export class Asking {
     check('waitMs', waitMs, MAX_WAIT_MS);
     check('priority', priority, LOWEST_PRIORITY);
     check('tokens', tokens, MAX_TOKENS);
-    check('reserveMicro', reserveMicro, Number.MAX_SAFE_INTEGER);
+    check('reserveMicro', reserveMicro, MAX_AMOUNT_MICRO);
     // One literal: spreading one object into another costs microseconds.
     return {
       kind: 'acquire',

@@ -83,8 +83,16 @@ export class Batcher {
   }
 
   /** Runs an empty tick: reaps what is due and proves that the store works. */
-  tick(): Promise<TickReport> {
-    return this.#ticks.call([], IDLE_TRACK, performance.now() + this.#options.timeoutMs);
+  async tick(): Promise<TickReport> {
+    const deadline = performance.now() + this.#options.timeoutMs;
+    const report = await this.#ticks.call([], IDLE_TRACK, deadline);
+    this.#goOn(report);
+    return report;
+  }
+
+  /** A tick that stopped early is repeated at once. */
+  #goOn({ more }: TickReport): void {
+    if (more) this.tick().catch(() => undefined);
   }
 
   /** Resolves when nothing is under way or queued any more. */
@@ -153,8 +161,7 @@ export class Batcher {
     try {
       const report = await this.#ticks.call(ops, track, deadline);
       tell(batch, report);
-      // A tick that stopped early is repeated at once.
-      if (report.more) this.tick().catch(() => undefined);
+      this.#goOn(report);
     } catch (error) {
       const refusal = error instanceof AppError ? error : unavailable('The store failed.', error);
       for (const pending of batch) pending.failed(refusal);

@@ -102,8 +102,13 @@ export class Lease implements AsyncDisposable {
    * then goes on in the background until the lease has expired.
    */
   release(report: ReleaseReport = {}): Promise<ReleaseResult> {
-    this.#released ??= this.#keeper.giveBack(this, report);
-    return this.#released;
+    try {
+      this.#released ??= this.#keeper.giveBack(this, report);
+      return this.#released;
+    } catch (error) {
+      // A report with a fault ends nothing: the slot is still held.
+      return Promise.reject(error as Error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

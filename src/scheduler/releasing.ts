@@ -2,6 +2,7 @@
 // is asked again in the background (unconfirmed.ts).
 import type { ReleaseResult } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
+import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES } from '../redis/codes.ts';
 import type { Pending } from './batcher.ts';
@@ -30,7 +31,7 @@ export function releaseOf(
     fence,
     outcome,
     retryAfterMs,
-    costMicro: checkedNumber('costMicro', costMicro, Number.MAX_SAFE_INTEGER),
+    costMicro: checkedNumber('costMicro', costMicro, MAX_AMOUNT_MICRO),
     tokens: checkedNumber('tokens', tokens, MAX_TOKENS),
     spend: spend && spendLine(spend),
   };
@@ -57,8 +58,8 @@ export class Releasing implements Pending {
   readonly #lease: Lease;
   readonly #options: ReleasingOptions;
 
-  constructor(lease: Lease, report: ReleaseReport, options: ReleasingOptions) {
-    this.op = releaseOf({ id: lease.key, fence: lease.fence }, report);
+  constructor(lease: Lease, op: ReleaseOperation, options: ReleasingOptions) {
+    this.op = op;
     this.blocksId = !lease.isFresh;
     this.#lease = lease;
     this.#options = options;

@@ -278,10 +278,11 @@ export class Scheduler implements Service, LeaseKeeper {
 
   /** For Lease alone. */
   giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult> {
-    this.#renewals.remove(lease);
     const { events, unconfirmed } = this.#desk;
+    const op = releaseOf({ id: lease.key, fence: lease.fence }, report);
+    this.#renewals.remove(lease);
     return new Promise((resolve, reject) => {
-      this.#batcher.send(new Releasing(lease, report, { events, unconfirmed, resolve, reject }));
+      this.#batcher.send(new Releasing(lease, op, { events, unconfirmed, resolve, reject }));
     });
   }
 

@@ -33,9 +33,9 @@ export class Terms {
   }
 
   async #call(verb: 'put' | 'remove', name: string, terms: Buffer): Promise<string> {
-    const { cell, tenants } = this.#keys;
+    const { cell, tenants, requests, tenantState, timers } = this.#keys;
     const script = this.#scripts.terms;
-    const bound = bindKeys(script, { cell, tenants });
+    const bound = bindKeys(script, { cell, tenants, requests, tenant_state: tenantState, timers });
     const args = [name, terms, nanoid()];
     const reply = await callScript(this.#redis, script, `terms_${verb}`, bound, args);
     return (reply as Buffer).toString();

@@ -6,6 +6,7 @@
 // States of a waiter: queued → decided (its answer came with a notice, or when it asked again) or
 // given up (its caller left, or the store could not be asked by its deadline).
 import { AppError } from '../core/errors.ts';
+import type { Target } from '../core/domain.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
 import { CODES } from '../redis/codes.ts';
@@ -30,17 +31,23 @@ export interface QueuedAcquire {
   /** performance.now() before the store decided, at the latest. */
   sentAt: number;
   answered(answer: Answer, nowMs: number): void;
-  gaveUp(error: AppError): void;
+  /** `isLast`: nobody else waits under its id, so its place is given up as well. */
+  gaveUp(error: AppError, isLast: boolean): void;
+}
+
+interface Asker {
+  readonly acquire: QueuedAcquire;
+  readonly leave: () => void;
 }
 
 interface Waiter {
-  readonly acquire: QueuedAcquire;
+  /** Who asked under its id: a caller may repeat itself while it waits. */
+  readonly askers: Set<Asker>;
   /** The same acquire, as it is asked again. */
   readonly again: AcquireOperation;
   readonly since: number;
   /** performance.now() by which the store must have decided. */
   readonly deadline: number;
-  readonly leave: () => void;
   askedAt: number;
   /** An ask is under way. */
   isBusy: boolean;
@@ -65,6 +72,8 @@ export class Waiting implements Service {
   readonly #overtaken = new Set<string>();
   #interval: NodeJS.Timeout | undefined;
   #wake: NodeJS.Timeout | undefined;
+  /** performance.now() at which something changes by itself, as far as the store has told. */
+  #wakeAt: number | undefined;
 
   constructor(options: WaitingOptions) {
     this.#options = options;
@@ -94,37 +103,28 @@ export class Waiting implements Service {
 
   /** The store has queued it: `queued.fence` is the cell time of its arrival. */
   add(acquire: QueuedAcquire, queued: Answer): void {
-    const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro } = acquire.op;
-    const { signal, targets } = acquire.op;
-    const since = performance.now();
-    const waiter: Waiter = {
-      acquire,
-      again: {
-        kind: 'acquire',
-        id,
-        demand,
-        leaseMs,
-        claim,
-        isFresh: false,
-        waitMs,
-        arrivedAt: queued.fence,
-        ...(priority !== undefined && { priority }),
-        ...(tokens !== undefined && { tokens }),
-        ...(reserveMicro !== undefined && { reserveMicro }),
-      },
-      since,
-      deadline: since + waitMs + GRACE_MS,
-      leave: () => this.#giveUp(waiter, gaveUp()),
-      askedAt: since,
-      isBusy: false,
-      mustAsk: false,
-    };
+    const { id, signal, targets } = acquire.op;
+    const known = this.#waiters.get(id);
+    const waiter = known ?? newWaiter(acquire.op, queued);
     this.#waiters.set(id, waiter);
     const [target] = targets;
-    if (target !== undefined) this.#options.events.emit('queued', { target });
-    signal?.addEventListener('abort', waiter.leave, { once: true });
-    if (signal?.aborted === true) waiter.leave();
+    if (known === undefined && target !== undefined)
+      this.#options.events.emit('queued', { target });
+    const asker: Asker = { acquire, leave: () => this.#left(waiter, asker) };
+    waiter.askers.add(asker);
+    signal?.addEventListener('abort', asker.leave, { once: true });
+    if (signal?.aborted === true) asker.leave();
     else if (this.#overtaken.delete(id)) void this.#ask(waiter);
+    // The reply that queued it has told before it was known here.
+    if (this.#wake === undefined && this.#wakeAt !== undefined) {
+      this.#wakeIn(Math.max(0, this.#wakeAt - performance.now()));
+    }
+  }
+
+  /** One of those who asked has left; the place is the others' as long as there are any. */
+  #left(waiter: Waiter, asker: Asker): void {
+    if (waiter.askers.size === 1) this.#giveUp(waiter, gaveUp());
+    else if (waiter.askers.delete(asker)) asker.acquire.gaveUp(gaveUp(), false);
   }
 
   /**
@@ -159,6 +159,7 @@ export class Waiting implements Service {
   #wakeIn(inMs: number): void {
     clearTimeout(this.#wake);
     this.#wake = undefined;
+    this.#wakeAt = inMs < 0 ? undefined : performance.now() + inMs;
     if (inMs < 0 || this.#waiters.size === 0) return;
     this.#wake = setTimeout(
       () => {
@@ -215,22 +216,52 @@ export class Waiting implements Service {
       return;
     }
     this.#remove(waiter, answer.tag === TAG.denied ? 'denied' : 'granted');
-    waiter.acquire.sentAt = sentAt;
-    waiter.acquire.answered(answer, performance.now());
+    for (const { acquire } of waiter.askers) {
+      acquire.sentAt = sentAt;
+      acquire.answered(answer, performance.now());
+    }
   }
 
   #giveUp(waiter: Waiter, error: AppError): void {
     if (this.#waiters.get(waiter.again.id) !== waiter) return;
     this.#remove(waiter, 'left');
-    waiter.acquire.gaveUp(error);
+    for (const { acquire } of waiter.askers) acquire.gaveUp(error, true);
   }
 
   #remove(waiter: Waiter, how: 'granted' | 'denied' | 'left'): void {
     this.#waiters.delete(waiter.again.id);
-    const { signal, targets } = waiter.acquire.op;
-    signal?.removeEventListener('abort', waiter.leave);
-    const [target] = targets;
+    let target: Target | undefined;
+    for (const { acquire, leave } of waiter.askers) {
+      acquire.op.signal?.removeEventListener('abort', leave);
+      [target] = acquire.op.targets;
+    }
     const ms = performance.now() - waiter.since;
     if (target !== undefined) this.#options.events.emit('dequeued', { target, how, ms });
   }
+}
+
+function newWaiter(op: AcquireAsked, queued: Answer): Waiter {
+  const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro } = op;
+  const since = performance.now();
+  return {
+    askers: new Set(),
+    again: {
+      kind: 'acquire',
+      id,
+      demand,
+      leaseMs,
+      claim,
+      isFresh: false,
+      waitMs,
+      arrivedAt: queued.fence,
+      ...(priority !== undefined && { priority }),
+      ...(tokens !== undefined && { tokens }),
+      ...(reserveMicro !== undefined && { reserveMicro }),
+    },
+    since,
+    deadline: since + waitMs + GRACE_MS,
+    askedAt: since,
+    isBusy: false,
+    mustAsk: false,
+  };
 }

@@ -64,6 +64,8 @@ interface RegisterOperation extends Base {
 
 interface BareOperation extends Base {
   readonly kind: 'cancel' | 'check' | 'reap';
+  /** Of a cancel: whether a grant that it ends was used by nobody, and so cost nothing. */
+  readonly isUnused?: boolean;
 }
 
 /** What a daemon asks of the heart. Durations in ms; a claim is claimOf() of who asks for what. */
@@ -157,6 +159,9 @@ function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void 
       raw.writeDoubleLE(op.fence, at + 8);
       raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
       if (op.costMicro !== undefined || op.tokens !== undefined) writeUse(raw, at, op, lines);
+      return;
+    case 'cancel':
+      if (op.isUnused === true) raw[at + 1] = CODES.RELEASE.cost + CODES.RELEASE.tokens;
       return;
     default:
   }

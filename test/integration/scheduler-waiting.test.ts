@@ -159,3 +159,49 @@ describe('many waiting callers of three daemons', () => {
     expect(oracle.highest['a1']).toBeLessThanOrEqual(4);
   });
 });
+
+describe('an acquire that is asked twice under one id while it waits', () => {
+  it('answers both, and keeps its place when one of them leaves', async () => {
+    const [scheduler] = await someSchedulers(1);
+    const held = await scheduler!.acquire({ targets: TARGETS });
+    const wish = { ...WAITING, requestId: 'job', holder: 'h', renewal: 'by-holder' } as const;
+    const leaving = new AbortController();
+    const left = scheduler!.acquire({ ...wish, signal: leaving.signal });
+    const stays = [scheduler!.acquire(wish), scheduler!.acquire(wish)];
+    await until(scheduler!, 1);
+    await expect.poll(() => scheduler!.waiting()).toBe(1);
+
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: 'client_closed' });
+    await held.release();
+    const [one, other] = await Promise.all(stays);
+
+    expect(one!.fence).toBe(other!.fence);
+  });
+});
+
+describe('a daemon that stops', () => {
+  it('refuses an acquire that is under way', async () => {
+    const [one, other] = await someSchedulers(2);
+    await one!.acquire({ targets: TARGETS });
+
+    const asked = expect(other!.acquire(WAITING)).rejects.toMatchObject({ code: 'shutting_down' });
+    await other!.stop();
+
+    await asked;
+    expect(other!.waiting()).toBe(0);
+  });
+});
+
+describe('a release whose report has a fault', () => {
+  it('is refused and ends nothing; the next one does', async () => {
+    const [scheduler] = await someSchedulers(1);
+    const lease = await scheduler!.acquire({ targets: TARGETS });
+
+    await expect(lease.release({ costMicro: 0.5 })).rejects.toMatchObject({
+      code: 'invalid_params',
+    });
+
+    expect(await lease.release()).toBe('released');
+  });
+});

@@ -3,6 +3,7 @@
 // disagree. Nothing here touches the scheduler.
 import { z } from 'zod';
 import { isRequestId, MODEL_PATTERN, NAME_PATTERN, OUTCOMES } from '../../core/domain.ts';
+import { MAX_AMOUNT_MICRO } from '../../core/money.ts';
 import { ERROR_CODES } from '../../core/errors.ts';
 
 const MAX_TARGETS = 8;
@@ -40,7 +41,7 @@ const outcome = z.enum(OUTCOMES).meta({
 });
 
 const MAX_WAIT_MS = 3_600_000;
-const micro = z.int().min(0);
+const micro = z.int().min(0).max(MAX_AMOUNT_MICRO);
 const tokens = z
   .int()
   .min(0)

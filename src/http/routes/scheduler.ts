@@ -189,7 +189,8 @@ function abortedByClose(res: Response): AbortSignal {
 
 function giveBackOnAbort(lease: Lease, signal: AbortSignal): void {
   // A release that fails is retried and reported by the scheduler; the caller is gone already.
-  const giveBack = (): unknown => lease.release({ outcome: 'ignored' }).catch(() => undefined);
+  const giveBack = (): unknown =>
+    lease.release({ outcome: 'ignored', costMicro: 0, tokens: 0 }).catch(() => undefined);
   if (signal.aborted) giveBack();
   else signal.addEventListener('abort', giveBack, { once: true });
 }

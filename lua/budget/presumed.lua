@@ -1,0 +1,28 @@
+-- Costs that were presumed because the holder died: its lease was settled at the reserve. Should it
+-- tell its cost after all, the difference counts, once.
+
+--- What a late release needs to correct a presumed cost, kept with the finished id.
+function presumed.tail(lease)
+  local reserve, period, tenant_period = charges.reservation(lease)
+  if period < 0 and tenant_period < 0 or records.state(lease) == STATE.granted then
+    return ''
+  end
+  return struct.pack('<dddd', lease[LEASE.fence], reserve, period, tenant_period)
+end
+
+--- The holder of a reaped lease tells its cost after all: the difference counts once.
+function presumed.correct(id, presumption, op)
+  local fence, reserve, period, tenant_period = struct.unpack('<dddd', presumption)
+  if fence ~= operations.batch[op + OP.fence] or not uses.tells_cost(op) then
+    return false
+  end
+  local cost = operations.batch[op + OP.reserve]
+  for scope, first in pairs({ [ledger.all] = period, [tenants.name_in(id)] = tenant_period }) do
+    if first >= 0 then
+      local entry = ledger.of(scope, first)
+      ledger.settle(entry, 0, cost - reserve, false)
+      entry.presumed = math.max(0, entry.presumed - reserve)
+    end
+  end
+  return true
+end
