@@ -2,7 +2,6 @@
 -- and corrected at the release. A request that is refused, or waits, charges nothing.
 
 tenant_rates.none = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
-
 local function wait_of(tenant, tokens)
   local now, wait = cell.now, 0
   if tenant[TENANT.interval] > 0 then
@@ -44,12 +43,11 @@ function tenant_rates.charge(_, _, op, tenant)
   end
 end
 
---- What was used replaces the estimate, where the holder tells it; a grant that nobody has claimed
---- used nothing.
+--- What was used replaces the estimate, where it is told; an unclaimed grant used nothing.
 function tenant_rates.settle(lease, _, op, tenant)
   local unclaimed = records.state(lease) == STATE.granted
-  if not tenant or tenant[TENANT.token_interval] == 0
-    or not unclaimed and not (op and uses.tells_tokens(op)) then
+  local is_told = unclaimed or op and uses.tells_tokens(op)
+  if not tenant or tenant[TENANT.token_interval] == 0 or not is_told then
     return
   end
   local used = unclaimed and 0 or operations.batch[op + OP.tokens]

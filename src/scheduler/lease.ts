@@ -4,6 +4,7 @@
 // States: held → released (the holder gave it back) or held → lost (the store took it back, or it
 // could not be renewed in time; the signal fires). Both are final; release after either is
 // harmless.
+import { asAppError } from '../core/errors.ts';
 import type { Grant, ReleaseResult, Target } from '../core/domain.ts';
 import type { RateLimits } from './limits.ts';
 import type { ReleaseReport } from './types.ts';
@@ -107,7 +108,7 @@ export class Lease implements AsyncDisposable {
       return this.#released;
     } catch (error) {
       // A report with a fault ends nothing: the slot is still held.
-      return Promise.reject(error as Error);
+      return Promise.reject(asAppError(error));
     }
   }
 
