@@ -43,22 +43,4 @@ describe('what changes by itself', () => {
     await expect(refused).rejects.toMatchObject({ code: 'queue_timeout' });
     expect(performance.now() - from).toBeLessThan(5000);
   });
-
-  it('goes on at once where one tick cannot do it all', async () => {
-    const slow = { reapIntervalMs: 20_000, checkIntervalMs: 20_000 };
-    const { scheduler } = await aLoneScheduler(store, slow);
-    const held = [
-      await scheduler.acquire({ targets: TARGETS }),
-      await scheduler.acquire({ targets: TARGETS }),
-    ];
-    const waiting = Array.from({ length: 300 }, () => {
-      return scheduler.acquire({ targets: TARGETS, waitMs: 60_000 });
-    });
-    await expect.poll(() => scheduler.waiting(), { timeout: 10_000 }).toBe(300);
-
-    await scheduler.configure([anAccount({ slots: 1000 })]);
-
-    expect(await Promise.all(waiting)).toHaveLength(300);
-    expect(held).toHaveLength(2);
-  }, 15_000);
 });
