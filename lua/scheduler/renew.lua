@@ -15,15 +15,19 @@ operations.handlers[KIND.renew] = function(op, id, slot)
   end
 end
 
---- The account and the target of a line of `holdings`, as far as the registry knows them.
+--- The account and the target of a line of `holdings`, as far as the registry knows them; nothing
+--- where the line says that the lease has expired.
 local function holding(number)
   local at = 0
   for line in string.gmatch(arg_holdings, '[^\n]+') do
     at = at + 1
     if at == number then
-      local name, target = string.match(line, '^([^\t]+)\t(.+)$')
+      local name, target, expiry = string.match(line, '^([^\t]+)\t([^\t]+\t[^\t]+)\t?(%d*)$')
       local raw = target and redis.call('HGET', key_targets, target)
-      return name and accounts.get(name), raw and records.read_target(raw)
+      if raw and (tonumber(expiry) or math.huge) > cell.now then
+        return accounts.get(name), records.read_target(raw)
+      end
+      return
     end
   end
 end

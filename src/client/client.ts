@@ -2,7 +2,15 @@
 // browsers. It keeps no state: whoever knows a slot's id and fence can renew and release it.
 import { errorOfAnswer, SlotkeeperApiError } from './errors.ts';
 import { runWithSlot, type SlotWork, type WithSlotOptions } from './with-slot.ts';
-import type { CallOptions, ClientOptions, Slot, SlotRef, SlotRequest, SlotUse } from './types.ts';
+import type {
+  CallOptions,
+  ClientOptions,
+  Renewed,
+  Slot,
+  SlotRef,
+  SlotRequest,
+  SlotUse,
+} from './types.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RETRIES = 2;
@@ -57,11 +65,11 @@ export class SlotkeeperClient {
   async renew(
     slot: SlotRef,
     options: CallOptions & { readonly leaseMs?: number } = {},
-  ): Promise<{ readonly expiresAtMs: number }> {
+  ): Promise<Renewed> {
     const { signal, leaseMs } = options;
-    const body = { fence: slot.fence, leaseMs };
+    const body = { fence: slot.fence, leaseMs, leaseToken: slot.leaseToken };
     const path = `/${encodeURIComponent(slot.requestId)}/renew`;
-    return (await this.#call({ method: 'POST', path, body, signal })) as { expiresAtMs: number };
+    return (await this.#call({ method: 'POST', path, body, signal })) as Renewed;
   }
 
   /** Gives the slot back. Idempotent; never frees anybody else's slot. */

@@ -5,6 +5,7 @@ export type { SlotWork, WithSlotOptions } from './with-slot.ts';
 export type {
   CallOptions,
   ClientOptions,
+  Renewed,
   Slot,
   SlotOutcome,
   SlotUse,

@@ -38,10 +38,18 @@ export interface Slot {
   /** The store's clock, in ms: compare it with nothing of this machine. */
   readonly expiresAtMs: number;
   readonly leaseMs: number;
+  /** Lets the slot outlive a loss of the store's data, when renewals show it. Opaque. */
+  readonly leaseToken?: string | undefined;
   readonly replayed: boolean;
 }
 
-export type SlotRef = Pick<Slot, 'requestId' | 'fence'>;
+export type SlotRef = Pick<Slot, 'requestId' | 'fence' | 'leaseToken'>;
+
+export interface Renewed {
+  readonly expiresAtMs: number;
+  /** To be shown with the next renewal. */
+  readonly leaseToken?: string | undefined;
+}
 
 export interface ClientOptions {
   /** The daemon's address, such as http://127.0.0.1:8080 */

@@ -48,7 +48,8 @@ interface Held {
 
 /** Returns the function that ends it. */
 function keepRenewing(client: SlotkeeperClient, { slot, acquiredAtMs, lost }: Held): () => void {
-  const { leaseMs } = slot;
+  const { leaseMs, requestId, fence } = slot;
+  let { leaseToken } = slot;
   const stopped = new AbortController();
   let confirmedAtMs = acquiredAtMs;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +64,8 @@ function keepRenewing(client: SlotkeeperClient, { slot, acquiredAtMs, lost }: He
     const leftMs = Math.max(0, Math.floor(confirmedAtMs + leaseMs - sentAtMs));
     try {
       const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(leftMs)]);
-      await client.renew(slot, { leaseMs, signal });
+      const renewed = await client.renew({ requestId, fence, leaseToken }, { leaseMs, signal });
+      leaseToken = renewed.leaseToken;
       confirmedAtMs = sentAtMs;
     } catch (error) {
       if (stopped.signal.aborted) return;

@@ -1,6 +1,6 @@
 // One acquire from the question to its answer. It makes the lease of what was granted, and gives
 // back what nobody waits for any more; it chooses nothing (lua/tick.lua does).
-import type { Target } from '../core/domain.ts';
+import type { Grant, Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES, namesByCode } from '../redis/codes.ts';
@@ -9,6 +9,7 @@ import type { Pending } from './batcher.ts';
 import type { CellLink } from './cell-link.ts';
 import { Lease } from './lease.ts';
 import type { LeaseKeeper } from './lease.ts';
+import type { LeaseClaims } from './lease-token.ts';
 import { DENIAL_RETRY_MS, gaveUp, mistakeOf, shuttingDown } from './refusals.ts';
 import type { Renewals } from './renewals.ts';
 import type { Denial } from './types.ts';
@@ -46,6 +47,8 @@ export interface Desk {
   readonly unconfirmed: Unconfirmed;
   readonly keeper: LeaseKeeper;
   readonly waiting: Waiting;
+  /** Makes the token of a lease that its holder renews. */
+  readonly seal: (claims: LeaseClaims) => string | undefined;
   isStopping(): boolean;
 }
 
@@ -140,6 +143,7 @@ export class Acquiring implements Pending {
     const replayed = answer.tag === TAG.replayed && this.#queuedSince === undefined;
     const grant = { account, target, targetIndex, fence, expiresAtMs, replayed };
     const queuedMs = this.#queuedMs(heldSince);
+    const token = this.op.isRenewed ? undefined : this.#tokenOf(grant);
     const about = {
       requestId,
       tenant,
@@ -149,9 +153,16 @@ export class Acquiring implements Pending {
       heldSince,
       queuedMs,
       limits: answer.limits,
+      token,
       keeper,
     };
     return new Lease(grant, about);
+  }
+
+  #tokenOf({ account, target, fence, expiresAtMs }: Grant): string | undefined {
+    const { id, claim, tokens = 0, reserveMicro = 0 } = this.op;
+    const use = { claim, tokens, reserveMicro };
+    return this.#desk.seal({ id, fence, account, ...target, expiresAtMs, ...use });
   }
 
   #deny(answer: Answer): void {

@@ -8,7 +8,10 @@ import type { Lease } from './lease.ts';
 import type { AcquireOperation } from './wire.ts';
 
 /** What was asked for a lease: renewing it, and registering it after a loss of data, need that. */
-export type Asked = Pick<AcquireOperation, 'id' | 'leaseMs' | 'claim' | 'isFresh'>;
+export type Asked = Pick<
+  AcquireOperation,
+  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'tokens' | 'reserveMicro'
+>;
 
 export interface Held {
   readonly lease: Lease;

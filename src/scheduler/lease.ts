@@ -35,6 +35,8 @@ export class Lease implements AsyncDisposable {
   readonly queuedMs: number;
   /** What was left of the tenant's rates at the grant, where it has any. */
   readonly limits: RateLimits | undefined;
+  /** Of a lease that its holder renews: shown with a renewal, it survives a loss of the store's data. */
+  readonly token: string | undefined;
 
   /** performance.now() when this process got the lease. */
   readonly heldSince: number;
@@ -61,6 +63,7 @@ export class Lease implements AsyncDisposable {
       readonly heldSince: number;
       readonly queuedMs: number;
       readonly limits: RateLimits | undefined;
+      readonly token: string | undefined;
       readonly keeper: LeaseKeeper;
     },
   ) {
@@ -72,6 +75,7 @@ export class Lease implements AsyncDisposable {
     this.heldSince = options.heldSince;
     this.queuedMs = options.queuedMs;
     this.limits = options.limits;
+    this.token = options.token;
     this.account = grant.account;
     this.target = grant.target;
     this.targetIndex = grant.targetIndex;

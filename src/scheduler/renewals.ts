@@ -11,7 +11,8 @@ import { HeldLeases } from './held-leases.ts';
 import type { Asked, Held } from './held-leases.ts';
 import type { Lease } from './lease.ts';
 import type { Answer } from './replies.ts';
-import type { Operation } from './wire.ts';
+import type { LeaseClaims } from './lease-token.ts';
+import type { Operation, RegisterOperation } from './wire.ts';
 
 const TRUST = 0.9;
 /** A look every so many parts of a life: what is not trusted any more is seen before it ends. */
@@ -102,11 +103,10 @@ export class Renewals implements Service {
     held.isBusy = true;
     try {
       const { fence, account, target } = lease;
-      const holding = `${account}\t${target.pool}\t${target.model}`;
+      const { tokens = 0, reserveMicro = 0 } = held.asked;
+      const again = registration({ account, ...target, claim, tokens, reserveMicro });
       const answer = await this.#options.submit(
-        kind === 'renew'
-          ? { kind, id, fence, leaseMs }
-          : { kind, id, fence, leaseMs, claim, holding },
+        kind === 'renew' ? { kind, id, fence, leaseMs } : { kind, id, fence, leaseMs, ...again },
       );
       if (lease.place < 0) return;
       if (answer.tag === CODES.TAG.renewed) {
@@ -129,6 +129,18 @@ export class Renewals implements Service {
     this.#options.events.emit('lost', { requestId, account });
     held.lease.markLost(new AppError('lease_lost', message));
   }
+}
+
+/**
+ * What the heart needs to register a lease again; `expiresAtMs` (cell time) where the holder's word
+ * for being in time is not ours.
+ */
+export function registration(
+  held: Omit<LeaseClaims, 'id' | 'fence' | 'expiresAtMs'> & { readonly expiresAtMs?: number },
+): Pick<RegisterOperation, 'claim' | 'tokens' | 'reserveMicro' | 'holding'> {
+  const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro } = held;
+  const until = expiresAtMs === undefined ? '' : `\t${expiresAtMs}`;
+  return { claim, tokens, reserveMicro, holding: `${account}\t${pool}\t${model}${until}` };
 }
 
 function intervalFor(leaseMs: number): number {

@@ -6,7 +6,6 @@ import type { CancelResult, ReleaseResult } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
-import { CODES } from '../redis/codes.ts';
 import { cellKeys } from '../redis/keys.ts';
 import { loadScripts } from '../redis/scripts.ts';
 import { Acquiring } from './acquiring.ts';
@@ -17,8 +16,9 @@ import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
 import { Asking } from './asking.ts';
 import { NoticeChannel } from './notices.ts';
 import type { Lease, LeaseKeeper } from './lease.ts';
+import { NamedLeases } from './named-leases.ts';
 import type { SchedulerAccount } from './plan.ts';
-import { DENIAL_MESSAGES, denialError, gaveUp, keyOf } from './refusals.ts';
+import { DENIAL_MESSAGES, denialError, gaveUp } from './refusals.ts';
 import { shuttingDown } from './refusals.ts';
 import { CellRegistry } from './registry.ts';
 import { Releasing, releaseOf } from './releasing.ts';
@@ -28,17 +28,17 @@ import type {
   AcquireResult,
   LeaseRef,
   ReleaseReport,
+  RenewRef,
   RenewResult,
   SchedulerOptions,
 } from './types.ts';
+import { TokenSecret } from './token-secret.ts';
 import { Unconfirmed } from './unconfirmed.ts';
 import { Terms } from './terms.ts';
 import { Upkeep } from './upkeep.ts';
 import { Waiting } from './waiting.ts';
 import type { Answer } from './replies.ts';
 import type { Operation } from './wire.ts';
-
-const TAG = CODES.TAG;
 
 export class Scheduler implements Service, LeaseKeeper {
   readonly id = nanoid(10);
@@ -54,6 +54,8 @@ export class Scheduler implements Service, LeaseKeeper {
   readonly #channel: NoticeChannel;
   readonly #asking: Asking;
   readonly #desk: Desk;
+  readonly #secret: TokenSecret;
+  readonly #named: NamedLeases;
   #isStopping = false;
 
   constructor(options: SchedulerOptions) {
@@ -93,6 +95,8 @@ export class Scheduler implements Service, LeaseKeeper {
       onNotices: this.#waiting.heard,
       onOpen: this.#waiting.askAll,
     });
+    this.#secret = new TokenSecret({ redis, key: keys.cell, events });
+    this.#named = new NamedLeases({ submit, renewals: this.#renewals, secret: this.#secret });
     this.#desk = {
       link: this.#link,
       events,
@@ -100,6 +104,7 @@ export class Scheduler implements Service, LeaseKeeper {
       unconfirmed: this.#unconfirmed,
       keeper: this,
       waiting: this.#waiting,
+      seal: this.#secret.seal,
       isStopping: () => this.#isStopping,
     };
     this.#upkeep = new Upkeep({
@@ -140,6 +145,7 @@ export class Scheduler implements Service, LeaseKeeper {
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
   async start(): Promise<void> {
     await this.#recovered();
+    await this.#secret.start();
     await this.#renewals.start();
     await this.#unconfirmed.start();
     await this.#waiting.start();
@@ -153,6 +159,7 @@ export class Scheduler implements Service, LeaseKeeper {
     this.#isStopping = true;
     await this.#upkeep.stop();
     await this.#channel.stop();
+    await this.#secret.stop();
     await this.#waiting.stop();
     await Promise.allSettled(
       this.#renewals.leases().map((lease) => lease.release({ outcome: 'ignored' })),
@@ -207,33 +214,22 @@ export class Scheduler implements Service, LeaseKeeper {
     }
   }
 
-  /** Lets a lease that its holder renews live on. */
-  async renew(ref: LeaseRef, leaseMs: number = this.#options.leaseMs): Promise<RenewResult> {
-    const answer = await this.#batcher.submit({
-      kind: 'renew',
-      id: keyOf(ref),
-      fence: ref.fence,
-      leaseMs: this.#asking.checkedLife(leaseMs),
-    });
-    if (answer.tag !== TAG.renewed) return { kind: 'lost' };
-    return { kind: 'renewed', expiresAtMs: answer.at };
+  /**
+   * Lets a lease that its holder renews live on. With its token also in a store that has lost the
+   * lease meanwhile, unless it had ended before that.
+   */
+  renew(ref: RenewRef, leaseMs: number = this.#options.leaseMs): Promise<RenewResult> {
+    return this.#named.renew(ref, this.#asking.checkedLife(leaseMs));
   }
 
   /** Gives back a lease by its name. Idempotent; never frees someone else's slot. */
-  async release(ref: LeaseRef, report: ReleaseReport = {}): Promise<ReleaseResult> {
-    const op = releaseOf({ id: keyOf(ref), fence: ref.fence }, report);
-    this.#renewNoMore(op.id);
-    const answer = await this.#batcher.submit(op);
-    return answer.tag === TAG.released ? 'released' : 'already';
+  release(ref: LeaseRef, report: ReleaseReport = {}): Promise<ReleaseResult> {
+    return this.#named.release(ref, report);
   }
 
   /** Ends a request whatever its state; one that has not arrived yet is refused when it does. */
-  async cancel(ref: Omit<LeaseRef, 'fence'>): Promise<CancelResult> {
-    const id = keyOf(ref);
-    this.#renewNoMore(id);
-    const { tag } = await this.#batcher.submit({ kind: 'cancel', id });
-    if (tag === TAG.cancelled) return 'cancelled';
-    return tag === TAG.was_granted ? 'was_granted' : 'already';
+  cancel(ref: Omit<LeaseRef, 'fence'>): Promise<CancelResult> {
+    return this.#named.cancel(ref);
   }
 
   /** Runs an empty tick. Rejects when the store cannot serve, `recovering` while it must not. */
@@ -284,10 +280,5 @@ export class Scheduler implements Service, LeaseKeeper {
     return new Promise((resolve, reject) => {
       this.#batcher.send(new Releasing(lease, op, { events, unconfirmed, resolve, reject }));
     });
-  }
-
-  #renewNoMore(id: string): void {
-    const lease = this.#renewals.get(id);
-    if (lease !== undefined) this.#renewals.remove(lease);
   }
 }

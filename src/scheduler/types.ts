@@ -78,8 +78,19 @@ export interface LeaseRef {
   readonly fence: number;
 }
 
+export interface RenewRef extends LeaseRef {
+  /** Of the grant or of the last renewal. */
+  readonly token?: string;
+}
+
 export type RenewResult =
-  { readonly kind: 'renewed'; readonly expiresAtMs: number } | { readonly kind: 'lost' };
+  | {
+      readonly kind: 'renewed';
+      readonly expiresAtMs: number;
+      /** In place of the one that was shown. */
+      readonly token: string | undefined;
+    }
+  | { readonly kind: 'lost' };
 
 export interface ReleaseReport {
   /** `success` by default. */

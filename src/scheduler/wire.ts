@@ -53,12 +53,15 @@ interface RenewOperation extends Base {
   readonly leaseMs: number;
 }
 
-interface RegisterOperation extends Base {
+export interface RegisterOperation extends Base {
   readonly kind: 'register';
   readonly fence: number;
   readonly leaseMs: number;
   readonly claim: number;
-  /** "account TAB pool TAB model". */
+  /** Estimate and reserve of the acquire, charged again. */
+  readonly tokens?: number;
+  readonly reserveMicro?: number;
+  /** "account TAB pool TAB model", and "TAB expiry" (cell time) of a lease that is lost by then. */
   readonly holding: string;
 }
 
@@ -153,6 +156,8 @@ function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void 
       raw.writeUInt32LE(op.leaseMs, at + 4);
       raw.writeDoubleLE(op.fence, at + 8);
       raw.writeDoubleLE(op.claim, at + 16);
+      raw.writeUInt32LE(op.tokens ?? 0, at + 24);
+      raw.writeDoubleLE(op.reserveMicro ?? 0, at + 32);
       return;
     case 'release':
       raw[at + 1] = CODES.OUTCOME[op.outcome];

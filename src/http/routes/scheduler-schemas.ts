@@ -7,6 +7,7 @@ import { MAX_AMOUNT_MICRO } from '../../core/money.ts';
 import { ERROR_CODES } from '../../core/errors.ts';
 
 const MAX_TARGETS = 8;
+const MAX_TOKEN_LENGTH = 2048;
 
 /** URLs cannot carry these two as a path segment: every URL parser resolves them away. */
 const UNADDRESSABLE_IDS = new Set(['.', '..']);
@@ -35,6 +36,11 @@ const fence = z
   .min(1)
   .meta({ description: 'The number that the grant returned; only its holder knows it.' });
 
+const leaseToken = z.string().min(1).max(MAX_TOKEN_LENGTH).meta({
+  description:
+    'Opaque. Shown with a renewal, it lets the lease live on in a store that has lost its data; each renewal that shows one returns the next.',
+});
+
 const outcome = z.enum(OUTCOMES).meta({
   id: 'Outcome',
   description: 'How the attempt ended; `success` by default.',
@@ -60,7 +66,9 @@ export function requestSchemas(options: { readonly maxLeaseMs: number }) {
     .meta({ description: 'Life of the lease in ms; the configured `leaseMs` by default.' });
   return {
     acquire: acquireSchema(leaseMs),
-    renew: z.strictObject({ fence, leaseMs: leaseMs.optional() }).meta({ id: 'RenewRequest' }),
+    renew: z
+      .strictObject({ fence, leaseMs: leaseMs.optional(), leaseToken: leaseToken.optional() })
+      .meta({ id: 'RenewRequest' }),
     release: releaseSchema,
     releaseQuery: releaseQuerySchema,
     path: z.strictObject({ requestId }),
@@ -155,13 +163,16 @@ export const slotSchema = z
     fence,
     expiresAtMs: cellTimeMs,
     leaseMs: z.int().meta({ description: 'Life in ms that the lease was given.' }),
+    leaseToken: leaseToken.optional(),
     replayed: z.boolean().meta({
       description: 'True when an earlier request with this id was granted this lease.',
     }),
   })
   .meta({ id: 'Slot' });
 
-export const renewedSchema = z.strictObject({ expiresAtMs: cellTimeMs }).meta({ id: 'Renewed' });
+export const renewedSchema = z
+  .strictObject({ expiresAtMs: cellTimeMs, leaseToken: leaseToken.optional() })
+  .meta({ id: 'Renewed' });
 
 export const releasedSchema = z
   .strictObject({ result: z.enum(['released', 'already', 'cancelled', 'was_granted']) })

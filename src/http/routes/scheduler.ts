@@ -80,9 +80,13 @@ function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestH
   return async (req, res) => {
     const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
-    const { fence, leaseMs } = parse(schemas.renew, req.body, 'body');
+    const { fence, leaseMs, leaseToken: token } = parse(schemas.renew, req.body, 'body');
+    const ref = { tenant, requestId, fence };
 
-    const result = await deps.scheduler.renew({ tenant, requestId, fence }, leaseMs);
+    const result = await deps.scheduler.renew(
+      token === undefined ? ref : { ...ref, token },
+      leaseMs,
+    );
     if (result.kind === 'lost') {
       throw new AppError(
         'lease_not_found',
@@ -90,7 +94,7 @@ function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestH
       );
     }
 
-    res.status(200).json({ expiresAtMs: result.expiresAtMs });
+    res.status(200).json({ expiresAtMs: result.expiresAtMs, leaseToken: result.token });
   };
 }
 
@@ -175,8 +179,9 @@ function refusalOf(denial: Denial): AppError {
 }
 
 function slotBody(lease: Lease, leaseMs: number): SlotBody {
-  const { requestId, account, target, fence, expiresAtMs, replayed } = lease;
-  return { requestId, account, ...target, fence, expiresAtMs, leaseMs, replayed };
+  const { requestId, account, target, fence, expiresAtMs, token, replayed } = lease;
+  const life = { expiresAtMs, leaseMs, leaseToken: token };
+  return { requestId, account, ...target, fence, ...life, replayed };
 }
 
 function abortedByClose(res: Response): AbortSignal {

@@ -25,6 +25,7 @@ describe('taking a slot', () => {
       fence: expect.any(Number) as number,
       expiresAtMs: expect.any(Number) as number,
       leaseMs: 30_000,
+      leaseToken: expect.stringMatching(/^[\w-]+\.[\w-]+$/) as string,
       replayed: false,
     });
     expect(await api.inFlight()).toBe(1);
