@@ -15,7 +15,7 @@ import type { Metrics } from '../metrics/registry.ts';
 import type { Insight } from '../scheduler/insight.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Tenants } from '../tenants/service.ts';
-import { refuseOtherOrigins, requireApiKey } from './auth.ts';
+import { refuseOtherOrigins, requireApiKey, requireOperator } from './auth.ts';
 import { sendError } from './errors.ts';
 import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './observe.ts';
 import { isStrangePath, requestFault } from './request-faults.ts';
@@ -43,7 +43,7 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps): Express {
-  const { server } = deps.config;
+  const { server, admin } = deps.config;
   const { directory } = deps.tenants;
   const guard = requireApiKey({ directory });
   const app = express();
@@ -57,7 +57,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
   app.use('/admin', createAdminRouter(deps));
-  app.get('/metrics', isLoopback(server.host) ? [] : [guard], serveMetrics(deps));
+  const operators = requireOperator(admin.token, { directory });
+  app.get('/metrics', isLoopback(server.host) ? [] : [operators], serveMetrics(deps));
   app.use(refuseUnknownPath);
   app.use(answerError(deps));
   return app;

@@ -2,12 +2,13 @@
 // refuses by an AppError to `next`; it knows no routes, and keys are the directory's.
 import type { Request, RequestHandler } from 'express';
 import { isLoopback } from '../config/crosscheck.ts';
+import { DEFAULT_TENANT } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
-import { identify } from '../gateway/principal.ts';
+import { identify, principalOf } from '../gateway/principal.ts';
 import type { Directory } from '../tenants/directory.ts';
 import type { Principal } from '../tenants/tenant.ts';
 import { AttemptThrottle } from './attempt-throttle.ts';
-import { presentedKey, refusalOf } from './presented-key.ts';
+import { bearerOf, presentedKey, refusalOf, secretMatcher } from './presented-key.ts';
 
 export interface ApiKeyOptions {
   readonly directory: Pick<Directory, 'needsKey' | 'anybody' | 'find' | 'fresh'>;
@@ -17,6 +18,8 @@ export interface ApiKeyOptions {
 
 const ASK_FOR_KEY =
   'Missing or wrong API key. Send it as "Authorization: Bearer <key>" or "x-api-key: <key>".';
+
+const FOR_OPERATORS = 'This tells of all tenants: show the admin token.';
 
 /**
  * Lets a request pass that carries a key as `Authorization: Bearer` or `x-api-key`, and writes down
@@ -37,6 +40,27 @@ export function requireApiKey(options: ApiKeyOptions): RequestHandler {
     const stale = directory.fresh();
     if (stale === undefined) next(admit(req));
     else stale.then(() => next(admit(req))).catch(next);
+  };
+}
+
+/**
+ * What tells of all tenants opens to none of them: only to the admin's token, and to a key of the
+ * default tenant, which is who runs a daemon without tenants.
+ */
+export function requireOperator(
+  adminToken: string | undefined,
+  { directory, throttle = new AttemptThrottle() }: ApiKeyOptions,
+): RequestHandler {
+  const isAdmin = adminToken === undefined ? () => false : secretMatcher(adminToken);
+  const guard = requireApiKey({ directory, throttle });
+  return (req, res, next) => {
+    if (isAdmin(bearerOf(req) ?? '')) next();
+    else
+      guard(req, res, (refused?: unknown) => {
+        if (refused !== undefined) next(refused);
+        else if (principalOf(req).tenant.name === DEFAULT_TENANT) next();
+        else next(new AppError('forbidden', FOR_OPERATORS));
+      });
   };
 }
 

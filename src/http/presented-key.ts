@@ -1,4 +1,5 @@
 // The secret that a request shows, and what it is told when that is the wrong one. It knows no key.
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { AttemptThrottle } from './attempt-throttle.ts';
@@ -16,6 +17,16 @@ export function presentedKey(req: IncomingMessage): string | undefined {
   if (bearer !== undefined) return bearer;
   const header = req.headers['x-api-key'];
   return Array.isArray(header) ? header.join() : header;
+}
+
+/** A secret may be chosen by people: its comparison must take the same time for all guesses. */
+export function secretMatcher(secret: string): (presented: string) => boolean {
+  const expected = digest(secret);
+  return (presented) => timingSafeEqual(digest(presented), expected);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }
 
 /**

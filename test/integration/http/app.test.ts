@@ -38,6 +38,25 @@ describe('what stands before the API', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  it('tells of all tenants to the operator alone, where others can reach it', async () => {
+    const [token, tenantKey] = ['an-admin-token-0123456789', 'a-tenant-key-0123456789'];
+    const file = {
+      server: { port: 0, host: '0.0.0.0', apiKey: TEST_API_KEY },
+      admin: { token },
+      tenants: { acme: { keys: [tenantKey] } },
+    };
+    const { url } = await startSchedulerApi(store, { file });
+    const statusFor = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${url}/metrics`, { headers })).status;
+
+    const tenant = await statusFor({ 'x-api-key': tenantKey });
+    const stranger = await statusFor({ authorization: `Bearer ${token}x` });
+    const operator = await statusFor({ authorization: `Bearer ${token}` });
+    const own = await statusFor({ 'x-api-key': TEST_API_KEY });
+
+    expect([tenant, stranger, operator, own]).toEqual([403, 401, 200, 200]);
+  });
+
   it('refuses pages under a rebound name when there is no key', async () => {
     const api = await startSchedulerApi(store);
 
