@@ -3,13 +3,15 @@
 import type { Redis } from 'ioredis';
 import { Cleanup } from './cleanup.ts';
 import { withSimulator } from './config/demo.ts';
+import { LiveConfig } from './config/live.ts';
+import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { admissionOf, loadChargeRules, makeRunRules } from './gateway/rules.ts';
+import { admissionOf, gatewayRules } from './gateway/rules.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
 import { createProxyRouter } from './http/routes/proxy.ts';
-import { createHttpServer } from './http/server.ts';
+import { createHttpServer, setTimeouts } from './http/server.ts';
 import { warnOfRuns } from './http/run-warnings.ts';
 import { observeGateway, observePlainRequest } from './http/telemetry.ts';
 import { createLogger, type Logger } from './log/logger.ts';
@@ -17,15 +19,17 @@ import { logScheduler } from './log/observe.ts';
 import { createCollector } from './metrics/collect.ts';
 import { createLabels } from './metrics/labels.ts';
 import { observeScheduler } from './metrics/observe.ts';
-import { createMetrics } from './metrics/registry.ts';
+import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { checkServer, connectRedis } from './redis/connection.ts';
 import { startEmbeddedRedis } from './redis/embedded.ts';
 import type { KeyStyle } from './redis/keys.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
+import { RunProviders } from './sessions/run-provider.ts';
 import { startSimulator } from './sim/server.ts';
 import { startTenants } from './tenants/service.ts';
+import { ReloadService, type ConfigSource } from './reload.ts';
 import { readVersion } from './version.ts';
 
 /** After the grace, answers of the other routes may still take one call to the store. */
@@ -33,6 +37,8 @@ const LAST_ANSWERS_MS = 2000;
 
 export interface DaemonOptions {
   readonly config: Config;
+  /** Where the configuration comes from, to be read again. Without one nothing is reloaded. */
+  readonly source?: ConfigSource | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** Told, in one line each, about steps of the start that take time. */
   readonly onProgress?: ((line: string) => void) | undefined;
@@ -46,6 +52,8 @@ export interface RunningDaemon {
   readonly redis: StoreFacts;
   /** The built-in upstream of a demonstration. */
   readonly simUrl: string | undefined;
+  /** Reads the configuration again: all of it is in force then, or it rejects and nothing is. */
+  reload(): Promise<ReloadResult>;
   /** Idempotent: stops accepting, drains, gives every slot back, stops all that was started. */
   stop(): Promise<void>;
 }
@@ -80,15 +88,53 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 async function startAll(start: Start): Promise<RunningDaemon> {
+  const { logger, version, cleanup, source } = start;
   const simUrl = start.config.demo ? await startDemoUpstream(start) : undefined;
-  const config = simUrl === undefined ? start.config : withSimulator(start.config, simUrl);
+  const config = new LiveConfig(onSimulator(start.config, simUrl));
   const store = await openStore(start);
   const scheduler = await startScheduler(start, store);
-  const gateway = await startGateway(start, { config, scheduler, store });
-  const url = await startHttp(start, { config, store, scheduler, gateway, simUrl });
-  start.logger.info('serving', { url, version: start.version, daemon: scheduler.id });
+  const runs = runProviders(config, store);
+  const gateway = await startGateway(start, { config, scheduler, runs });
+  const metrics = createMetrics({ version });
+  const reloading = new ReloadService({
+    config,
+    source: source && { ...source, load: async (r) => onSimulator(await source.load(r), simUrl) },
+    apply: (next) => applyConfig(next, { config, scheduler, gateway, runs, logger }),
+    logger,
+    onEnd: (result) => metrics.reloads.inc({ result }),
+  });
+  const reload = (): Promise<ReloadResult> => reloading.reload();
+  const url = await startHttp(start, {
+    config,
+    store,
+    scheduler,
+    gateway,
+    simUrl,
+    metrics,
+    reload,
+  });
+  cleanup.add(() => reloading.stop());
+  await reloading.start();
+  logger.info('serving', { url, version, daemon: scheduler.id });
   const { socketPath, cliCommand } = store;
-  return { url, redis: { socketPath, cliCommand }, simUrl, stop: () => start.cleanup.run() };
+  return { url, redis: { socketPath, cliCommand }, simUrl, reload, stop: () => cleanup.run() };
+}
+
+function onSimulator(config: Config, simUrl: string | undefined): Config {
+  return simUrl === undefined ? config : withSimulator(config, simUrl);
+}
+
+/**
+ * The heart first: it is the one step that can fail, and until it is done nobody else has changed.
+ * What it grants meanwhile the gateway expects already.
+ */
+async function applyConfig(next: Config, parts: ApplyParts): Promise<void> {
+  const { config, scheduler, gateway, runs, logger } = parts;
+  const rules = await gatewayRules(next, { runs, logger });
+  gateway.expect(rules.accounts);
+  await scheduler.configure(next.accounts, admissionOf(next));
+  gateway.configure(rules);
+  config.replace(next);
 }
 
 async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {
@@ -153,30 +199,31 @@ async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
 }
 
 interface Parts {
-  readonly config: Config;
+  readonly config: LiveConfig;
   readonly scheduler: Scheduler;
 }
 
 interface GatewayParts extends Parts {
-  readonly store: Store;
+  readonly runs: RunProviders;
+}
+
+interface ApplyParts extends GatewayParts {
+  readonly gateway: Gateway;
+  readonly logger: Logger;
+}
+
+function runProviders(config: LiveConfig, { redis, keyStyle }: Store): RunProviders {
+  const { cell } = config.scheduler;
+  const maxRemembered = (): number => config.runs.maxRemembered;
+  return new RunProviders({ redis, keyStyle, cell, maxRemembered });
 }
 
 async function startGateway(
   { cleanup, logger }: Start,
-  { config, scheduler, store }: GatewayParts,
+  { config, scheduler, runs }: GatewayParts,
 ): Promise<Gateway> {
-  const { maxBodyBytes, writeIdleTimeoutMs, waitKeepAliveMs } = config.server;
-  const gateway = new Gateway({
-    scheduler,
-    accounts: new Map(config.accounts.map((account) => [account.name, account])),
-    routes: config.routes,
-    charging: await loadChargeRules(config, logger),
-    runs: makeRunRules(config, store),
-    waitMs: config.scheduler.waitMs,
-    waitKeepAliveMs,
-    maxBodyBytes,
-    writeIdleTimeoutMs,
-  });
+  const rules = await gatewayRules(config, { runs, logger });
+  const gateway = new Gateway({ scheduler, ...rules });
   warnOfRuns(gateway.events, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
@@ -186,26 +233,31 @@ interface HttpParts extends Parts {
   readonly store: Store;
   readonly gateway: Gateway;
   readonly simUrl: string | undefined;
+  readonly metrics: Metrics;
+  readonly reload: () => Promise<ReloadResult>;
 }
 
 async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const { version, logger, cleanup } = start;
-  const { config, store, scheduler, gateway, simUrl } = parts;
-  const telemetry = { metrics: createMetrics({ version }), labels: createLabels(config), logger };
+  const { config, store, scheduler, gateway, simUrl, metrics, reload } = parts;
+  const telemetry = { metrics, labels: createLabels(config), logger };
   observeScheduler(scheduler.events, telemetry);
   observeGateway(gateway.events, telemetry);
   const source = { redis: store.redis, cell: config.scheduler.cell, keyStyle: store.keyStyle };
+  const tenants = await startTenants({ ...store, config, limits: scheduler, logger });
+  config.onReplaced(() => tenants.directory.configured());
+  config.onReplaced((next) => logger.setLevel(next.log.level));
   let draining = false;
   const app = createApp({
     config,
     version,
     scheduler,
-    tenants: await startTenants({ ...store, config, limits: scheduler, logger }),
+    tenants,
     insight: insightInto(source),
     proxy: createProxyRouter(gateway),
-    metrics: telemetry.metrics,
+    metrics,
     collect: createCollector({
-      metrics: telemetry.metrics,
+      metrics,
       readCounters: () => readCounters(source),
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
@@ -214,8 +266,10 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     simulatorUrl: simUrl,
     onFinished: (request) => observePlainRequest(request, telemetry),
     isDraining: () => draining,
+    reload,
   });
   const server = createHttpServer(app, config.server);
+  config.onReplaced((next) => setTimeouts(server, next.server));
   const open = trackConnections(server);
   cleanup.add(async () => {
     draining = true;

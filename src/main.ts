@@ -1,6 +1,7 @@
 // The daemon's entry: configuration, start, banner, signals, exit codes. What the daemon is made of
 // is daemon.ts's matter. Exit codes: 0 drained, 1 failed, 2 usage or configuration, 130 forced.
 import { realpathSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import { bannerText } from './banner.ts';
 import { loadConfig } from './config/load.ts';
@@ -8,6 +9,7 @@ import { AppError } from './core/errors.ts';
 import { startDaemon } from './daemon.ts';
 import type { RunningDaemon } from './daemon.ts';
 import { redactText } from './log/redact.ts';
+import { configSource } from './reload.ts';
 import { readVersion } from './version.ts';
 
 const EXIT_FAILED = 1;
@@ -19,6 +21,9 @@ const LINGER_MS = 2000;
 
 /** npm passes on what the terminal has sent to us already: within this time it is one Ctrl-C. */
 const SAME_SIGNAL_MS = 300;
+
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
+const STDERR = 2;
 
 const USAGE = `Usage: npm start -- [--config FILE]
 
@@ -53,9 +58,10 @@ async function serve(
   signals: Signals,
 ): Promise<void> {
   const startedAt = performance.now();
-  const config = await loadConfig({ env, path });
-  const daemon = await startDaemon({ config, env, onProgress: say });
-  signals.drain(daemon);
+  const source = await configSource({ env, path });
+  const config = await loadConfig({ env, path: source.file });
+  const daemon = await startDaemon({ config, source, env, onProgress: say });
+  signals.serve(daemon);
   const startMs = performance.now() - startedAt;
   say(bannerText(config, { version: readVersion(), startMs, ...daemon }));
 }
@@ -75,23 +81,33 @@ function readArguments(argv: readonly string[]): { config?: string; help?: boole
 
 /**
  * What SIGINT and SIGTERM do: starting → end at once; serving → drain; draining → end at once. Our
- * embedded Redis ends with the process in every case.
+ * embedded Redis ends with the process in every case. SIGHUP reads the configuration again; where
+ * it says that our terminal has gone, it is a SIGTERM.
  */
 class Signals {
   #daemon: RunningDaemon | undefined;
   #drainingSince: number | undefined;
+  readonly #hasTerminal = isatty(STDERR);
 
   constructor() {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, this.#receive);
+    for (const name of ENDING) process.on(name, this.#receive);
+    process.on('SIGHUP', this.#hangUp);
   }
 
-  drain(daemon: RunningDaemon): void {
+  serve(daemon: RunningDaemon): void {
     this.#daemon = daemon;
   }
 
   ignore(): void {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, this.#receive);
+    for (const name of ENDING) process.off(name, this.#receive);
+    process.off('SIGHUP', this.#hangUp);
   }
+
+  readonly #hangUp = (): void => {
+    if (this.#hasTerminal && !isatty(STDERR)) this.#receive();
+    // What is starting has only just read it. A failure is logged, and changes nothing.
+    else if (this.#drainingSince === undefined) this.#daemon?.reload().catch(() => undefined);
+  };
 
   readonly #receive = (): void => {
     const now = performance.now();

@@ -44,8 +44,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'cleanup.ts': [],
   'banner.ts': ['config', 'redis'],
   'index.ts': GROUND,
-  'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts'],
-  'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts'],
+  'reload.ts': GROUND,
+  'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts', 'reload.ts'],
+  'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],
 };
 
 /** Allowed as types only: they vanish at run time. */

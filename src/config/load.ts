@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { AppError } from '../core/errors.ts';
+import { fixedFaults, fixedFaultsOf } from './changes.ts';
 import { crossCheck } from './crosscheck.ts';
 import { demoTree } from './demo.ts';
 import { applyOverrides, substitute } from './environment.ts';
@@ -20,6 +21,8 @@ export interface LoadOptions {
   readonly path?: string | undefined;
   /** Relative paths start here; process.cwd() by default. */
   readonly cwd?: string | undefined;
+  /** What the daemon runs with: what it cannot change while it runs is a fault, too. */
+  readonly running?: Config | undefined;
 }
 
 const DEFAULT_FILE = 'slotkeeper.config.yaml';
@@ -30,20 +33,23 @@ const DEFAULT_FILE = 'slotkeeper.config.yaml';
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
   const path = await findConfigFile(options);
-  if (path === undefined) return demoConfig({ env: options.env });
+  const { env, running } = options;
+  if (path === undefined) return demoConfig({ env, running });
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new AppError('config_invalid', `${path} cannot be read (${codeOf(error)}).`);
   });
-  return parseConfig(text, { source: path, env: options.env });
+  return parseConfig(text, { source: path, env, running });
 }
 
 /** The built-in demonstration: a pool of simulated accounts, served without a file. */
 export function demoConfig(options: {
   readonly env: Environment;
   readonly simUrl?: string;
+  readonly running?: Config | undefined;
 }): Config {
+  const { env, simUrl, running } = options;
   const source = 'The demo configuration with this environment';
-  return buildConfig(demoTree(options.simUrl), { source, env: options.env, demo: true });
+  return buildConfig(demoTree(simUrl), { source, env, running, demo: true });
 }
 
 /** The file to read, or undefined for none. A file that was asked for is returned even if absent. */
@@ -62,6 +68,8 @@ export interface ParseOptions {
   /** Stands before the faults: the file's path. */
   readonly source: string;
   readonly env: Environment;
+  /** See LoadOptions. */
+  readonly running?: Config | undefined;
 }
 
 /** The same for a text that is already here. */
@@ -86,10 +94,16 @@ function buildConfig(filled: unknown, options: BuildOptions): Config {
   // An option whose variable is missing has its fault already: no second one for the empty text.
   const known = new Set(earlier.map(({ path }) => formatPath(path)));
   const faults = [...earlier, ...found.filter(({ path }) => !known.has(formatPath(path)))];
+  const { running, source } = options;
+  const refuse = (all: readonly Fault[]): AppError =>
+    configError(source, all.map(nameSource(sources)));
   if (!parsed.success || faults.length > 0) {
-    throw configError(options.source, faults.map(nameSource(sources)));
+    throw refuse(running === undefined ? faults : [...faults, ...fixedFaultsOf(running, tree)]);
   }
-  return resolveConfig(parsed.data, { demo: options.demo });
+  const config = resolveConfig(parsed.data, { demo: options.demo });
+  const fixed = running === undefined ? [] : fixedFaults(running, config);
+  if (fixed.length > 0) throw refuse(fixed);
+  return config;
 }
 
 /** Says which variable an option came from, so that nobody looks for it in the file. */

@@ -1,5 +1,6 @@
 // The configuration reference as Markdown, made of the schema. docs/configuration.md is its output
 // and nothing else.
+import { isLive } from './changes.ts';
 import { listOptions } from './options.ts';
 import type { OptionInfo } from './options.ts';
 
@@ -13,6 +14,7 @@ Slotkeeper reads \`slotkeeper.config.yaml\` in the working directory, or the fil
 - The environment wins over the file, where an option names a variable. An empty variable counts as not set.
 - An account inherits from its pool what it leaves out: provider, base URL, credential, models and, one by one, the time limits.
 - Every model of a pool is an alias of its own that callers may ask for. A route of the same name replaces it; its targets are tried in their order.
+- A running daemon takes a changed file over by itself, unless an option in it takes a restart: [operations.md](operations.md#reload).
 - Without \`budget\` no cost is counted and no request is refused for it. How money, runs and providers work: [budgets.md](budgets.md).
 
 \`\`\`yaml
@@ -42,7 +44,10 @@ export function configurationReference(): string {
 function groupText([group, options]: readonly [string, readonly OptionInfo[]]): string {
   const rows = options.map(({ path, type, env, description, secret, ...option }) => {
     const value = option.required ? 'required' : (option.default ?? '');
-    const notes = secret ? `${description} Never logged.` : description;
+    const restart = isLive(path.replace(/^pools\b/, 'accounts').split('.'))
+      ? ''
+      : ' Takes a restart.';
+    const notes = `${description}${secret ? ' Never logged.' : ''}${restart}`;
     return `| \`${path}\` | ${type} | ${code(value)} | ${code(env ?? '')} | ${notes.trim()} |`;
   });
   const head = ['| Option | Type | Default | Environment | |', '| --- | --- | --- | --- | --- |'];

@@ -8,6 +8,7 @@ import { AppError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { UpstreamClient } from '../upstream/client.ts';
+import { AccountBook } from './account-book.ts';
 import type { ChargeRules } from './charge.ts';
 import { providersOf } from './destination.ts';
 import { GatewayEmitter } from './events.ts';
@@ -16,8 +17,8 @@ import type { RunRules } from './run.ts';
 import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
 
-export interface GatewayDeps {
-  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'events'>;
+/** What a configuration says about requests. */
+export interface GatewayRules {
   /** How long in ms a request may wait for its slot by default. */
   readonly waitMs: number;
   readonly waitKeepAliveMs: number;
@@ -32,24 +33,60 @@ export interface GatewayDeps {
   readonly writeIdleTimeoutMs: number;
 }
 
+export interface GatewayDeps extends GatewayRules {
+  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'events'>;
+}
+
 const SHUTDOWN_RETRY_AFTER_MS = 1000;
 
 export class Gateway implements Service {
   readonly events = new GatewayEmitter();
-  readonly routes: ReadonlyMap<string, RouteConfig>;
-  readonly #context: ServeContext;
+  readonly #scheduler: GatewayDeps['scheduler'];
+  readonly #upstream = new UpstreamClient();
+  readonly #accounts: AccountBook;
   readonly #running = new RunningList();
+  /** Of the requests that come now; those that run keep theirs. */
+  #context: ServeContext;
+  #rules: GatewayRules;
   #draining = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(deps: GatewayDeps) {
-    this.routes = deps.routes;
-    const places = { routes: deps.routes, providers: providersOf(deps.accounts.values()) };
-    const { scheduler, waitMs, waitKeepAliveMs } = deps;
-    const slots = { scheduler, waitMs, waitKeepAliveMs };
-    this.#context = { ...deps, slots, places, upstream: new UpstreamClient(), events: this.events };
+  constructor({ scheduler, ...rules }: GatewayDeps) {
+    this.#scheduler = scheduler;
+    this.#accounts = new AccountBook(rules.accounts);
+    this.#rules = rules;
+    this.#context = this.#contextOf(rules);
     // One listener for all: a signal per lease costs each request more than its routing.
-    deps.scheduler.events.on('lost', ({ requestId }) => this.#breakLost(requestId));
+    scheduler.events.on('lost', ({ requestId }) => this.#breakLost(requestId));
+  }
+
+  /** By alias. */
+  get routes(): ReadonlyMap<string, RouteConfig> {
+    return this.#rules.routes;
+  }
+
+  /** Grants may name these accounts as well: the heart is about to be told of them. */
+  expect(accounts: GatewayRules['accounts']): void {
+    this.#accounts.expect(accounts);
+  }
+
+  /** New requests are served by `rules`; those that run go on by the rules under which they came. */
+  configure(rules: GatewayRules): void {
+    this.#accounts.replace(rules.accounts);
+    this.#rules = rules;
+    this.#context = this.#contextOf(rules);
+  }
+
+  #contextOf(rules: GatewayRules): ServeContext {
+    const { waitMs, waitKeepAliveMs, routes } = rules;
+    return {
+      ...rules,
+      slots: { scheduler: this.#scheduler, waitMs, waitKeepAliveMs },
+      places: { routes, providers: providersOf(rules.accounts.values()) },
+      accounts: this.#accounts.finderFor(rules.accounts),
+      upstream: this.#upstream,
+      events: this.events,
+    };
   }
 
   start(): Promise<void> {
@@ -59,7 +96,7 @@ export class Gateway implements Service {
   /** Idempotent. Breaks off what still runs. */
   async stop(): Promise<void> {
     await this.drain(0);
-    await this.#context.upstream.close();
+    await this.#upstream.close();
   }
 
   /** Requests that are being served. */

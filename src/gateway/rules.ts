@@ -1,13 +1,14 @@
 // From the configuration to the rules by which requests are admitted, charged and kept with their
-// runs. Made once, at start-up; how they are applied is the heart's, charge.ts's and run.ts's matter.
+// runs. Made at start-up and for each change of it; how they are applied is the heart's, charge.ts's and run.ts's matter.
 import { DEFAULT_OUTPUT_TOKENS } from '../config/costs-schema.ts';
 import type { Config } from '../config/schema.ts';
 import { loadPriceTable } from '../costs/price-table.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AdmissionPolicy } from '../scheduler/admission.ts';
 import { limitsOf } from '../tenants/limits.ts';
-import { RunProviders, type RunProvidersOptions } from '../sessions/run-provider.ts';
+import type { RunProviders } from '../sessions/run-provider.ts';
 import type { ChargeRules } from './charge.ts';
+import type { GatewayRules } from './gateway.ts';
 import type { RunRules } from './run.ts';
 
 /** What the heart enforces of tenants and budgets. */
@@ -15,6 +16,24 @@ export function admissionOf({ tenants, budget }: Config): AdmissionPolicy {
   const { timeZone = 'UTC' } = budget ?? {};
   const limits = [...tenants.values()].map(limitsOf);
   return { tenants: limits, timeZone, ...(budget && { budget: budget.global }) };
+}
+
+/** All that a configuration says about requests. Warns of models without a price. */
+export async function gatewayRules(
+  config: Config,
+  { runs, logger }: { readonly runs: RunProviders; readonly logger: Logger },
+): Promise<GatewayRules> {
+  const { maxBodyBytes, writeIdleTimeoutMs, waitKeepAliveMs } = config.server;
+  return {
+    accounts: new Map(config.accounts.map((account) => [account.name, account])),
+    routes: config.routes,
+    charging: await loadChargeRules(config, logger),
+    runs: makeRunRules(config, runs),
+    waitMs: config.scheduler.waitMs,
+    waitKeepAliveMs,
+    maxBodyBytes,
+    writeIdleTimeoutMs,
+  };
 }
 
 /** Warns of models without a price, once, with their names. */
@@ -31,16 +50,8 @@ export async function loadChargeRules(config: Config, logger: Logger): Promise<C
 }
 
 /** With a single provider there is nothing to stay with: its runs are not remembered. */
-export function makeRunRules(
-  { runs, accounts, scheduler }: Config,
-  store: Pick<RunProvidersOptions, 'redis' | 'keyStyle'>,
-): RunRules {
-  const { session, sessionFrom, stickyProvider, maxRemembered } = runs;
-  const { redis, keyStyle } = store;
+function makeRunRules({ runs, accounts }: Config, memory: RunProviders): RunRules {
+  const { session, sessionFrom, stickyProvider } = runs;
   const hasChoice = new Set(accounts.map(({ pool }) => pool)).size > 1;
-  const memory =
-    stickyProvider && hasChoice
-      ? new RunProviders({ redis, keyStyle, cell: scheduler.cell, maxRemembered })
-      : undefined;
-  return { session, sessionFrom, memory };
+  return { session, sessionFrom, memory: stickyProvider && hasChoice ? memory : undefined };
 }

@@ -7,6 +7,7 @@ import { AppError, asAppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { ReleaseReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
+import type { AccountFinder } from './account-book.ts';
 import { readAsked, type Asked } from './asked.ts';
 import { attempt } from './attempt.ts';
 import { readBody } from './body.ts';
@@ -22,7 +23,7 @@ export interface ServeContext {
   readonly slots: SlotRules;
   readonly upstream: UpstreamClient;
   /** By name. */
-  readonly accounts: ReadonlyMap<string, AccountConfig>;
+  readonly accounts: AccountFinder;
   readonly places: Places;
   readonly charging: ChargeRules;
   readonly runs: RunRules;

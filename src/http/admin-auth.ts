@@ -2,11 +2,13 @@
 // Without a token the admin API is closed to everybody, on loopback too.
 import type { RequestHandler } from 'express';
 import { AppError } from '../core/errors.ts';
+import { remade } from '../core/remade.ts';
 import { AttemptThrottle } from './attempt-throttle.ts';
-import { bearerOf, refusalOf, secretMatcher } from './presented-key.ts';
+import { bearerOf, matcherOf, refusalOf } from './presented-key.ts';
 
 export interface AdminTokenOptions {
-  readonly token: string | undefined;
+  /** The present one; undefined closes the admin API. */
+  readonly token: () => string | undefined;
   /** Its own: whoever guesses API keys must not lock the admin's answers, nor the other way. */
   readonly throttle?: AttemptThrottle;
 }
@@ -19,11 +21,13 @@ const CLOSED =
 /** `Authorization: Bearer` alone: `x-api-key` carries API keys. */
 export function requireAdminToken(options: AdminTokenOptions): RequestHandler {
   const { token, throttle = new AttemptThrottle() } = options;
-  if (token === undefined) {
-    return (_req, _res, next) => next(new AppError('admin_disabled', CLOSED));
-  }
-  const isToken = secretMatcher(token);
+  const matcher = remade(token, matcherOf);
   return (req, _res, next) => {
+    const isToken = matcher();
+    if (isToken === undefined) {
+      next(new AppError('admin_disabled', CLOSED));
+      return;
+    }
     const presented = bearerOf(req);
     if (isToken(presented ?? '')) next();
     else next(refusalOf(req, presented, { throttle, message: ASK_FOR_TOKEN }));

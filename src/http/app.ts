@@ -8,6 +8,7 @@ import express, {
 } from 'express';
 import helmet, { type HelmetOptions } from 'helmet';
 import { isLoopback } from '../config/crosscheck.ts';
+import type { ReloadResult } from '../config/reloading.ts';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -40,10 +41,12 @@ export interface AppDeps {
   /** Told of every request that the gateway does not tell of by itself. */
   readonly onFinished: (request: PlainRequest) => void;
   readonly isDraining: () => boolean;
+  /** Reads the configuration again; absent where there is none to read. */
+  readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
 
 export function createApp(deps: AppDeps): Express {
-  const { server, admin } = deps.config;
+  const { server } = deps.config;
   const { directory } = deps.tenants;
   const guard = requireApiKey({ directory });
   const app = express();
@@ -57,7 +60,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
   app.use('/admin', createAdminRouter(deps));
-  const operators = requireOperator(admin.token, { directory });
+  const operators = requireOperator(() => deps.config.admin.token, { directory });
   app.get('/metrics', isLoopback(server.host) ? [] : [operators], serveMetrics(deps));
   app.use(refuseUnknownPath);
   app.use(answerError(deps));

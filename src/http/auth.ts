@@ -4,11 +4,12 @@ import type { Request, RequestHandler } from 'express';
 import { isLoopback } from '../config/crosscheck.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
+import { remade } from '../core/remade.ts';
 import { identify, principalOf } from '../gateway/principal.ts';
 import type { Directory } from '../tenants/directory.ts';
 import type { Principal } from '../tenants/tenant.ts';
 import { AttemptThrottle } from './attempt-throttle.ts';
-import { bearerOf, presentedKey, refusalOf, secretMatcher } from './presented-key.ts';
+import { bearerOf, matcherOf, presentedKey, refusalOf } from './presented-key.ts';
 
 export interface ApiKeyOptions {
   readonly directory: Pick<Directory, 'needsKey' | 'anybody' | 'find' | 'fresh'>;
@@ -48,13 +49,13 @@ export function requireApiKey(options: ApiKeyOptions): RequestHandler {
  * default tenant, which is who runs a daemon without tenants.
  */
 export function requireOperator(
-  adminToken: string | undefined,
+  adminToken: () => string | undefined,
   { directory, throttle = new AttemptThrottle() }: ApiKeyOptions,
 ): RequestHandler {
-  const isAdmin = adminToken === undefined ? () => false : secretMatcher(adminToken);
+  const matcher = remade(adminToken, matcherOf);
   const guard = requireApiKey({ directory, throttle });
   return (req, res, next) => {
-    if (isAdmin(bearerOf(req) ?? '')) next();
+    if (matcher()?.(bearerOf(req) ?? '') === true) next();
     else
       guard(req, res, (refused?: unknown) => {
         if (refused !== undefined) next(refused);

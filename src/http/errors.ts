@@ -57,7 +57,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   upstream_protocol: 502,
   lease_lost: 503,
   client_closed: 499,
-  config_invalid: 500,
+  config_invalid: 422,
   internal: 500,
 };
 

@@ -20,7 +20,10 @@ export function presentedKey(req: IncomingMessage): string | undefined {
 }
 
 /** A secret may be chosen by people: its comparison must take the same time for all guesses. */
-export function secretMatcher(secret: string): (presented: string) => boolean {
+export function matcherOf(
+  secret: string | undefined,
+): ((presented: string) => boolean) | undefined {
+  if (secret === undefined) return undefined;
   const expected = digest(secret);
   return (presented) => timingSafeEqual(digest(presented), expected);
 }

@@ -61,6 +61,13 @@ export function createHttpServer(app: Express, options: HttpServerOptions): Serv
   return server;
 }
 
+/** For the connections that come from now on. */
+export function setTimeouts(server: Server, options: HttpServerOptions): void {
+  const { headersTimeoutMs, bodyTimeoutMs } = options;
+  server.headersTimeout = Math.min(headersTimeoutMs, bodyTimeoutMs);
+  server.requestTimeout = bodyTimeoutMs;
+}
+
 /**
  * Express gives every request and response its own prototype, which costs Node 20 more than all
  * the rest of a request. Born with it, they need no change. Classes, because V8 sizes the objects

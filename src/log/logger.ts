@@ -21,6 +21,8 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void;
   /** The line of a finished request, at level info. */
   access(facts: AccessFacts): void;
+  /** From here on lines down to `level` are written. */
+  setLevel(level: LogLevel): void;
 }
 
 export interface LoggerOptions {
@@ -49,7 +51,8 @@ export function createLogger(options: LoggerOptions): Logger {
     sink.log({ level, message, fields });
     if (level !== 'info' && stream instanceof LineBuffer) stream.flush();
   };
-  const enabled = (level: LogLevel): boolean => RANKS[level] <= RANKS[options.level];
+  let most = options.level;
+  const enabled = (level: LogLevel): boolean => RANKS[level] <= RANKS[most];
   return {
     enabled,
     error: (message, fields) => write('error', message, fields),
@@ -58,6 +61,10 @@ export function createLogger(options: LoggerOptions): Logger {
     debug: (message, fields) => write('debug', message, fields),
     access: (facts) => {
       if (enabled('info')) stream.write(`${accessLine(facts, new Date())}\n`);
+    },
+    setLevel: (level) => {
+      most = level;
+      sink.level = level;
     },
   };
 }

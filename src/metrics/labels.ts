@@ -1,6 +1,7 @@
 // The values that metric labels may take: what the configuration names, and `other`. A caller can
 // send any model or path, but never make a new series.
 import type { Config } from '../config/schema.ts';
+import { remade } from '../core/remade.ts';
 
 const OTHER = 'other';
 
@@ -11,9 +12,12 @@ export interface Labels {
 }
 
 export function createLabels(config: Pick<Config, 'accounts' | 'routes'>): Labels {
-  const pools = new Set(config.accounts.map((account) => account.pool));
+  const pools = remade(
+    () => config.accounts,
+    (accounts) => new Set(accounts.map((account) => account.pool)),
+  );
   return {
-    pool: (pool) => (pools.has(pool) ? pool : OTHER),
+    pool: (pool) => (pools().has(pool) ? pool : OTHER),
     route: (alias) => (alias !== undefined && config.routes.has(alias) ? alias : OTHER),
   };
 }

@@ -23,6 +23,12 @@ export function createMetrics(build: { readonly version: string }) {
     ...queueMetrics(registry),
     ...storeMetrics(registry),
     ...cellMetrics(registry),
+    reloads: new Counter({
+      name: 'slotkeeper_reloads_total',
+      help: 'Readings of the configuration: applied, unchanged, refused for its faults, or failed.',
+      labelNames: ['result'],
+      registers: [registry],
+    }),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

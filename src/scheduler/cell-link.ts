@@ -86,15 +86,18 @@ export class CellLink {
     if (this.#options.watchServer) this.#knownServer = undefined;
   };
 
-  /** Registers `accounts`, or adopts what has replaced them meanwhile. */
+  /**
+   * Registers `accounts`, or adopts what has replaced them meanwhile. Where that fails, those of
+   * before stay this daemon's own.
+   */
   async configure(
     accounts: readonly SchedulerAccount[],
     admission: AdmissionPolicy = this.#admission,
   ): Promise<void> {
-    this.#accounts = accounts;
-    this.#admission = admission;
     const seen = { incarnation: this.#incarnation, server: await this.server() };
     this.#adopt(await this.#options.registry.apply(accounts, seen, admission));
+    this.#accounts = accounts;
+    this.#admission = admission;
   }
 
   /** To be asked now and then: days and months to come are told a year ahead. */

@@ -12,7 +12,7 @@ export interface RunProvidersOptions {
   readonly cell: string;
   readonly keyStyle: KeyStyle;
   /** Runs that are remembered; beyond it the longest unused are forgotten. */
-  readonly maxRemembered: number;
+  readonly maxRemembered: () => number;
   /** Cell time in ms for tests; the server's own by default. */
   readonly clock?: () => number;
 }
@@ -29,7 +29,7 @@ export class RunProviders {
   readonly #redis: Redis;
   readonly #script: AssembledScript;
   readonly #bound: BoundKeys;
-  readonly #maxRemembered: number;
+  readonly #maxRemembered: () => number;
   readonly #clock: () => number;
 
   constructor(options: RunProvidersOptions) {
@@ -55,7 +55,7 @@ export class RunProviders {
 
   async #call({ tenant, run }: Run, provider: string): Promise<string> {
     const head = Buffer.alloc(24);
-    head.writeDoubleLE(this.#maxRemembered, 0);
+    head.writeDoubleLE(this.#maxRemembered(), 0);
     head.writeDoubleLE(LATE_MS, 8);
     head.writeDoubleLE(this.#clock(), 16);
     // A caller's own words never name anything in the store, and all fields are of one size.

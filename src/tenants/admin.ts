@@ -30,16 +30,18 @@ const MAX_KEYS = 1000;
 
 export class TenantAdmin {
   readonly #options: TenantAdminOptions;
-  readonly #places: Places;
 
   constructor(options: TenantAdminOptions) {
     this.#options = options;
-    const { accounts, routes, budget } = options.config;
+  }
+
+  get #places(): Places {
+    const { accounts, routes, budget } = this.#options.config;
     const pools = new Map<string, number>();
     for (const { pool, maxConcurrency } of accounts) {
       pools.set(pool, (pools.get(pool) ?? 0) + maxConcurrency);
     }
-    this.#places = { pools, routes: new Set(routes.keys()), hasBudget: budget !== undefined };
+    return { pools, routes: new Set(routes.keys()), hasBudget: budget !== undefined };
   }
 
   /** Throws `tenant_exists`, `invalid_params` or `directory_full`. */
@@ -151,7 +153,11 @@ export class TenantAdmin {
 
   /** Throws `invalid_params` for terms that lead nowhere, all faults in one message. */
   #check(name: string, terms: WrittenTerms): void {
-    const faults = [...termsFaults(terms, this.#places), ...this.#reservationFaults(name, terms)];
+    const places = this.#places;
+    const faults = [
+      ...termsFaults(terms, places),
+      ...this.#reservationFaults(name, terms, places.pools),
+    ];
     const [first] = faults;
     if (first === undefined) return;
     const all = faults.map(({ path, message }) => `${formatPath(path)}: ${message}`);
@@ -160,11 +166,11 @@ export class TenantAdmin {
     });
   }
 
-  #reservationFaults(name: string, terms: WrittenTerms): readonly Fault[] {
+  #reservationFaults(name: string, terms: WrittenTerms, pools: Places['pools']): readonly Fault[] {
     const { directory } = this.#options;
     const others = [...directory.tenants.values()].filter((tenant) => tenant.name !== name);
     const all = [...others.map((tenant) => tenant.terms), terms];
-    return [...overReserved(all, this.#places.pools)]
+    return [...overReserved(all, pools)]
       .filter(([pool]) => Object.hasOwn(terms.reservedSlots, pool))
       .map(([pool, { reserved, slots }]) => {
         const message = `tenants reserve ${reserved} slots of this pool together; it has ${slots}`;

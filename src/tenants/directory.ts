@@ -7,6 +7,7 @@
 // copy goes on serving: a store that is down opens and closes nothing.
 import type { Config } from '../config/schema.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
+import { remade } from '../core/remade.ts';
 import type { Logger } from '../log/logger.ts';
 import { digestOf } from './api-key.ts';
 import { NOTHING, type DirectoryStore, type Snapshot } from './directory-store.ts';
@@ -37,7 +38,7 @@ interface KnownKey {
 export class Directory {
   readonly #options: DirectoryOptions;
   readonly #clock: NonNullable<DirectoryOptions['clock']>;
-  readonly #configured: ReadonlyMap<string, Tenant>;
+  readonly #configured: () => ReadonlyMap<string, Tenant>;
   readonly #limits: BroughtLimits;
   #snapshot: Snapshot = NOTHING;
   #entries: ReadonlyMap<string, Entry> = new Map();
@@ -55,8 +56,10 @@ export class Directory {
     this.#options = options;
     this.#clock = options.clock ?? CLOCK;
     this.#limits = new BroughtLimits(options.limits);
-    const { tenants } = options.config;
-    this.#configured = new Map([...tenants].map(([name, one]) => [name, configuredTenant(one)]));
+    this.#configured = remade(
+      () => options.config.tenants,
+      (tenants) => new Map([...tenants].map(([name, one]) => [name, configuredTenant(one)])),
+    );
     this.#open = principal(implicitTenant(DEFAULT_TENANT));
     this.#adopt(NOTHING);
   }
@@ -98,6 +101,11 @@ export class Directory {
     if (ageMs < AGEING_MS) return undefined;
     const reading = this.#refresh();
     return ageMs < STALE_MS ? undefined : reading;
+  }
+
+  /** The configuration has other tenants or keys: from here on they are the ones that are known. */
+  configured(): void {
+    this.#adopt(this.#snapshot);
   }
 
   /** Reads the store now, and brings the heart what is new. Rejects with `store_unavailable`. */
@@ -147,7 +155,7 @@ export class Directory {
     const created = [...entries].flatMap(([name, { terms }]) => {
       return terms === undefined ? [] : [[name, createdTenant(name, terms)] as const];
     });
-    const tenants = new Map([...created, ...this.#configured]);
+    const tenants = new Map([...created, ...this.#configured()]);
     const ofDefault = tenants.get(DEFAULT_TENANT) ?? implicitTenant(DEFAULT_TENANT);
     const all = new Map(tenants).set(DEFAULT_TENANT, ofDefault);
     this.#snapshot = snapshot;

@@ -33,18 +33,19 @@ describe('a stopping daemon', () => {
     expect(await daemon.inFlight()).toBe(0);
   });
 
-  it('answers readiness with 503 on connections that are still open', async () => {
+  it('answers readiness with 503 and says draining on connections that are still open', async () => {
     const daemon = await startDemo(store);
     const client = new AbortController();
     const hanging = chat(daemon.url, { content: '[sim latency=400]', signal: client.signal });
     await untilInFlight(daemon, 1);
     const { hostname: host, port } = new URL(daemon.url);
 
-    const status = await new Promise<number | undefined>((resolve, reject) => {
+    const answered = await new Promise<string>((resolve, reject) => {
       // The connection carries half of a request when the drain begins.
       const request = httpRequest({ host, port, path: '/readyz', method: 'GET' }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
+        let body = `${answer.statusCode ?? 0} `;
+        answer.on('data', (part) => (body += String(part)));
+        answer.on('end', () => resolve(body));
       });
       request.on('error', reject);
       request.once('socket', (socket) => {
@@ -59,7 +60,7 @@ describe('a stopping daemon', () => {
 
     client.abort();
     await hanging.catch(() => undefined);
-    expect(status).toBe(503);
+    expect(answered).toBe('503 {"status":"draining","reason":"shutting_down"}');
   });
 
   it('breaks off after the grace what still runs, and gives its slot back', async () => {

@@ -8,7 +8,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import { admissionOf, loadChargeRules, makeRunRules } from '../../src/gateway/rules.ts';
+import { admissionOf, gatewayRules } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createProxyRouter } from '../../src/http/routes/proxy.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -17,6 +17,7 @@ import { createMetrics } from '../../src/metrics/registry.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { insightInto } from '../../src/scheduler/insight.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { RunProviders } from '../../src/sessions/run-provider.ts';
 import { startTenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
 
@@ -71,16 +72,18 @@ export async function startGateway(
   await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();
   const logger = createLogger({ level: 'error', stream: new PassThrough() });
+  const { maxRemembered } = config.runs;
+  const runs = new RunProviders({
+    redis,
+    cell,
+    keyStyle: 'plain',
+    maxRemembered: () => maxRemembered,
+  });
   const gateway = new Gateway({
     scheduler,
-    accounts: new Map(config.accounts.map((account) => [account.name, account])),
-    routes: config.routes,
-    charging: await loadChargeRules(config, logger),
-    runs: makeRunRules(config, { redis, keyStyle: 'plain' }),
+    ...(await gatewayRules(config, { runs, logger })),
     waitMs: options.waitMs ?? 0,
     waitKeepAliveMs: options.waitKeepAliveMs ?? 0,
-    maxBodyBytes: config.server.maxBodyBytes,
-    writeIdleTimeoutMs: config.server.writeIdleTimeoutMs,
   });
   const finished: FinishedRequest[] = [];
   gateway.events.on('finished', (summary) => finished.push(summary));

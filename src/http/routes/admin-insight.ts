@@ -15,7 +15,7 @@ export interface InsightRoutesDeps {
 
 /** GET /admin/explain, /admin/spend and /admin/budgets. */
 export function addInsightRoutes(router: Router, { config, insight }: InsightRoutesDeps): void {
-  const currency = config.budget?.currency ?? null;
+  const currency = (): string | null => config.budget?.currency ?? null;
   router
     .route('/explain')
     .get(async (req, res) => {
@@ -35,7 +35,7 @@ export function addInsightRoutes(router: Router, { config, insight }: InsightRou
   router
     .route('/budgets')
     .get(async (_req, res) => {
-      res.json({ currency, budgets: await insight.budgets() });
+      res.json({ currency: currency(), budgets: await insight.budgets() });
     })
     .all(refuseMethod(['GET']));
   router
@@ -43,11 +43,11 @@ export function addInsightRoutes(router: Router, { config, insight }: InsightRou
     .get(async (req, res) => {
       const { by, tenant, limit } = parse(insightSchemas.spendQuery, { ...req.query }, 'query');
       if (by === 'run') {
-        res.json({ currency, by, rows: await insight.runs({ most: limit, tenant }) });
+        res.json({ currency: currency(), by, rows: await insight.runs({ most: limit, tenant }) });
         return;
       }
       const rows = (await insight.spend()).filter((row) => (tenant ?? row.tenant) === row.tenant);
-      res.json({ currency, by, rows: summed(rows, by).slice(0, limit) });
+      res.json({ currency: currency(), by, rows: summed(rows, by).slice(0, limit) });
     })
     .all(refuseMethod(['GET']));
 }

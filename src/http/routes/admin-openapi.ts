@@ -21,6 +21,7 @@ import {
   insightSchemas,
   spendSchema,
 } from './admin-insight-schemas.ts';
+import { reloadedSchema } from './admin-reload.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
@@ -42,7 +43,7 @@ export function createAdminDocument({
     servers: [{ url: '/' }],
     security: [{ adminToken: [] }],
     components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
-    paths: { ...tenantPaths(), ...keyPaths(), ...insightPaths() },
+    paths: { ...tenantPaths(), ...keyPaths(), ...insightPaths(), ...lifePaths() },
   });
 }
 
@@ -131,6 +132,21 @@ function insightPaths(): ZodOpenApiPathsObject {
         summary: 'Where money went: by tenant, route and model of each period, or by run',
         requestParams: { query: insightSchemas.spendQuery },
         responses: { 200: answer('The dearest first.', spendSchema), ...errors({}) },
+      },
+    },
+  };
+}
+
+function lifePaths(): ZodOpenApiPathsObject {
+  return {
+    '/admin/reload': {
+      post: {
+        operationId: 'reload',
+        summary: 'Read the configuration again; all of it is in force then, or nothing is',
+        responses: {
+          200: answer('What has changed.', reloadedSchema),
+          ...errors({ 422: 'It cannot be used; the message names every fault.' }),
+        },
       },
     },
   };

@@ -1,6 +1,7 @@
 // The admin API: its routes in one router, behind the admin's token. What they do is in
 // tenants/admin.ts.
 import express, { Router } from 'express';
+import type { ReloadResult } from '../../config/reloading.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Insight } from '../../scheduler/insight.ts';
 import type { Tenants } from '../../tenants/service.ts';
@@ -8,6 +9,7 @@ import { requireAdminToken } from '../admin-auth.ts';
 import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
 import { serveAdminOpenApi } from './admin-openapi.ts';
+import { addReloadRoute } from './admin-reload.ts';
 import { addTenantRoutes } from './admin-tenants.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
 
@@ -18,12 +20,13 @@ export interface AdminRouterDeps {
   readonly insight: Insight;
   readonly tenants: Tenants;
   readonly version: string;
+  readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
 
 /** Routes below /admin. */
 export function createAdminRouter(deps: AdminRouterDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  router.use(requireAdminToken({ token: deps.config.admin.token }));
+  router.use(requireAdminToken({ token: () => deps.config.admin.token }));
   // Before the body is read: who has no token is not listened to.
   router.use(requireJson, express.json({ limit: MAX_BODY_BYTES, inflate: false }));
   router
@@ -33,5 +36,6 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addTenantRoutes(router, deps);
   addKeyRoutes(router, deps);
   addInsightRoutes(router, deps);
+  addReloadRoute(router, deps);
   return router;
 }

@@ -29,8 +29,12 @@ function showHealth({ version, simulatorUrl: sim }: HealthDeps): RequestHandler 
 
 function showReadiness({ ping, isDraining }: HealthDeps): RequestHandler {
   return async (_req, res) => {
-    const reason = isDraining() ? 'shutting_down' : await failureOf(ping);
     res.setHeader('cache-control', 'no-store');
+    if (isDraining()) {
+      res.status(503).json({ status: 'draining', reason: 'shutting_down' });
+      return;
+    }
+    const reason = await failureOf(ping);
     if (reason === undefined) res.json({ status: 'ready' });
     else res.status(503).json({ status: 'not_ready', reason });
   };

@@ -105,7 +105,7 @@ function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
 }
 
 const readiness = z.object({
-  status: z.enum(['ready', 'not_ready']),
+  status: z.enum(['ready', 'not_ready', 'draining']),
   reason: z.string().optional(),
 });
 const health = z.object({

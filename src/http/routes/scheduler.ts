@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
 import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
+import { remade } from '../../core/remade.ts';
 import { principalOf } from '../../gateway/principal.ts';
 import type { Lease } from '../../scheduler/lease.ts';
 import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
@@ -135,11 +136,17 @@ function releaseParameters(req: Request, schemas: RequestSchemas) {
  * Targets come from the configuration alone: a caller's words never become a key in the store. What
  * its tenant may not use looks to a caller as what is not there.
  */
-function targetResolver({ accounts, routes }: SchedulerRouterDeps['config']) {
-  const served = new Set(
-    accounts.flatMap(({ pool, models }) => models.map((model) => targetKey({ pool, model }))),
+function targetResolver(config: SchedulerRouterDeps['config']) {
+  const servedNow = remade(
+    () => config.accounts,
+    (accounts) =>
+      new Set(
+        accounts.flatMap(({ pool, models }) => models.map((model) => targetKey({ pool, model }))),
+      ),
   );
   return (body: z.infer<RequestSchemas['acquire']>, tenant: Tenant): readonly Target[] => {
+    const { routes } = config;
+    const served = servedNow();
     const isAllowed = ({ pool }: Target): boolean => mayBeServedBy(tenant, pool);
     if (body.targets === undefined) {
       const alias = body.route ?? '';

@@ -17,7 +17,12 @@ interface Bench {
 
 function aStore(maxRemembered = 100): Bench {
   const cell = store.cell();
-  const options = { redis: store.redis, cell, keyStyle: 'plain' as const, maxRemembered };
+  const options = {
+    redis: store.redis,
+    cell,
+    keyStyle: 'plain' as const,
+    maxRemembered: () => maxRemembered,
+  };
   const bench: Bench = {
     runs: new RunProviders({ ...options, clock: () => bench.nowMs }),
     keys: cellKeys(cell),
@@ -102,7 +107,7 @@ describe('the memory of runs', () => {
     for (let i = 0; i < 30; i += 1) await bench.runs.remember({ tenant: 't', run: `r${i}` }, 'p');
     const { redis } = store;
     const cell = /\{(.*)\}/.exec(bench.keys.runs)![1]!;
-    const smaller = new RunProviders({ redis, cell, keyStyle: 'plain', maxRemembered: 5 });
+    const smaller = new RunProviders({ redis, cell, keyStyle: 'plain', maxRemembered: () => 5 });
 
     for (let i = 0; i < 3; i += 1) await smaller.remember({ tenant: 't', run: `new${i}` }, 'p');
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
+import { addReloadRoute } from '../../../src/http/routes/admin-reload.ts';
 import { addTenantRoutes } from '../../../src/http/routes/admin-tenants.ts';
 
 interface Layer {
@@ -17,6 +18,7 @@ function existingRoutes(): string[] {
   addTenantRoutes(router, unused);
   addKeyRoutes(router, { tenants: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
+  addReloadRoute(router, {});
   return (router.stack as unknown as readonly Layer[]).flatMap(({ route }) => {
     const methods = Object.keys(route?.methods ?? {}).filter((method) => method !== '_all');
     const path = route?.path.replace(/:(\w+)/g, '{$1}') ?? '';
