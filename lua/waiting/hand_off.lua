@@ -56,11 +56,15 @@ local function grant(waiter, op, account, number, targets, tenant)
   local own, fence = waiter.daemon == arg_daemon, cell.next_fence()
   local lease, expires_at = leases.begin(op, waiter.id, operations.slot(waiter.id), account,
     targets[number], fence, tenant, targets.home, waiter.daemon, own and STATE.leased or STATE.granted)
-  local leave = own and waiters.remove or waiters.hand
   pools.handed_off(pools.of(targets.home))
-  leave(waiter)
+  local claim_ms = 0
+  if own then
+    waiters.remove(waiter)
+  else
+    claim_ms = waiters.hand(waiter)
+  end
   notices.tell(waiter.daemon, waiter.id, operations.packed(TAG.granted, number - 1,
-    lease[LEASE.model], account[ACCOUNT.index], fence, expires_at), tenant_rates.limits(tenant))
+    lease[LEASE.model], account[ACCOUNT.index], fence, expires_at), tenant_rates.limits(tenant), claim_ms)
 end
 
 --- Serves, refuses or sets aside the first waiter of the head's line.

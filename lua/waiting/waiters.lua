@@ -127,7 +127,7 @@ function waiters.refuse(waiter, reason, retry_after_ms)
   waiters.remove(waiter)
   finished.remember(waiter.id, END.refused .. string.char(reason))
   notices.tell(waiter.daemon, waiter.id,
-    operations.packed(TAG.denied, reason, 0, 0, 0, retry_after_ms), tenant_rates.none)
+    operations.packed(TAG.denied, reason, 0, 0, 0, retry_after_ms), tenant_rates.none, 0)
 end
 
 --- The grant that was handed to it is claimed, or came back.
@@ -138,12 +138,14 @@ function waiters.forget(id)
   end
 end
 
---- It got a lease that its daemon must claim.
+--- It got a lease that its daemon must claim; returns within how many ms.
 function waiters.hand(waiter)
+  local claim_ms = math.min(WAITING.claim_ms, math.ceil(waiter.lease_ms / 2))
   waiters.dequeue(waiter)
   waiter.state = WAITING.granted
   waiters.write(waiter)
-  timers.set('c', waiter.id, cell.now + math.min(WAITING.claim_ms, math.ceil(waiter.lease_ms / 2)))
+  timers.set('c', waiter.id, cell.now + claim_ms)
+  return claim_ms
 end
 
 timers.due.d = function(id)

@@ -54,7 +54,7 @@ export interface Desk {
 
 export class Acquiring implements Pending {
   readonly op: AcquireAsked;
-  /** performance.now() when it was asked; for a waiter, when its grant was made at the latest. */
+  /** performance.now() when it was asked; for a waiter, after which its grant was made. */
   sentAt: number;
   /** Nobody can ask for an id yet that was made just now. */
   readonly blocksId: boolean;
@@ -114,7 +114,9 @@ export class Acquiring implements Pending {
     }
     const lease = this.#leaseOf(answer, nowMs);
     if (lease === undefined) return;
-    if (isRenewed) renewals.add(lease, this.op, this.sentAt);
+    const { claimMs = 0 } = answer;
+    if (claimMs > 0) renewals.claim(lease, this.op, { sentAt: this.sentAt, claimMs });
+    else if (isRenewed) renewals.add(lease, this.op, this.sentAt);
     events.emit('granted', lease);
     const isStopping = this.#desk.isStopping();
     if (isStopping || signal?.aborted === true) {

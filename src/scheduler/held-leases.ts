@@ -10,7 +10,7 @@ import type { AcquireOperation } from './wire.ts';
 /** What was asked for a lease: renewing it, and registering it after a loss of data, need that. */
 export type Asked = Pick<
   AcquireOperation,
-  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'tokens' | 'reserveMicro'
+  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'waitMs' | 'tokens' | 'reserveMicro'
 >;
 
 export interface Held {
@@ -18,6 +18,9 @@ export interface Held {
   readonly asked: Asked;
   /** performance.now() when its last successful acquire or renewal was sent. */
   sentAt: number;
+  /** From then on, in ms: that of the lease, or the time for claiming it until that is confirmed. */
+  lifeMs: number;
+  isClaimed: boolean;
   /** performance.now() of the next renewal. */
   dueAt: number;
   isBusy: boolean;

@@ -25,6 +25,15 @@ export interface RenewalsOptions {
   readonly leaseMs: number;
   /** What the ids of fresh leases contain. */
   readonly freshMark: string;
+  /** Ends what the store may still have under "tenant/id", and goes on trying for so long. */
+  readonly cancel: (id: string, forMs: number) => void;
+}
+
+export interface Unclaimed {
+  /** performance.now() after which the grant was made. */
+  readonly sentAt: number;
+  /** Within so many ms of the grant the store must have heard of it. */
+  readonly claimMs: number;
 }
 
 export class Renewals implements Service {
@@ -55,13 +64,38 @@ export class Renewals implements Service {
     return Promise.resolve();
   }
 
+  /** `sentAt`: performance.now() before the store granted it. */
   add(lease: Lease, asked: Asked, sentAt: number): void {
-    const { leaseMs } = asked;
-    this.#held.add({ lease, asked, sentAt, dueAt: sentAt + leaseMs / 3, isBusy: false });
-    if (intervalFor(leaseMs) < this.#intervalMs) {
-      this.#intervalMs = intervalFor(leaseMs);
+    this.#add(lease, asked, { sentAt, lifeMs: asked.leaseMs, isClaimed: true });
+  }
+
+  /**
+   * Holds a grant that must be claimed within `claimMs`, and claims it: it lives on by its first
+   * renewal, which is on its way before anybody is told of the lease.
+   */
+  claim(lease: Lease, asked: Asked, { sentAt, claimMs }: Unclaimed): void {
+    const held = this.#add(lease, asked, { sentAt, lifeMs: claimMs, isClaimed: false });
+    void this.#renew(held, 'renew');
+  }
+
+  #add(lease: Lease, asked: Asked, life: Pick<Held, 'sentAt' | 'lifeMs' | 'isClaimed'>): Held {
+    const { sentAt, lifeMs, isClaimed } = life;
+    // One literal: spreading one object into another costs microseconds.
+    const held = {
+      lease,
+      asked,
+      sentAt,
+      lifeMs,
+      isClaimed,
+      dueAt: sentAt + lifeMs / 3,
+      isBusy: false,
+    };
+    this.#held.add(held);
+    if (intervalFor(lifeMs) < this.#intervalMs) {
+      this.#intervalMs = intervalFor(lifeMs);
       this.#arm();
     }
+    return held;
   }
 
   /** The lease that this process holds under "tenant/id". */
@@ -86,7 +120,7 @@ export class Renewals implements Service {
   readonly #look = (): void => {
     const now = performance.now();
     for (const held of this.#held.all()) {
-      if (now >= held.sentAt + held.asked.leaseMs * TRUST)
+      if (now >= held.sentAt + held.lifeMs * TRUST)
         this.#lose(held, 'The slot could not be renewed in time.');
       else if (now >= held.dueAt && !held.isBusy) void this.#renew(held, 'renew');
     }
@@ -108,22 +142,26 @@ export class Renewals implements Service {
       const answer = await this.#options.submit(
         kind === 'renew' ? { kind, id, fence, leaseMs } : { kind, id, fence, leaseMs, ...again },
       );
-      if (lease.place < 0) return;
-      if (answer.tag === CODES.TAG.renewed) {
-        held.sentAt = sentAt;
-        held.dueAt = sentAt + leaseMs / 3;
-        lease.expiresAtMs = answer.at;
-      } else {
+      if (answer.tag !== CODES.TAG.renewed) {
         this.#lose(held, 'The slot was taken back by the store.');
+        return;
       }
+      held.sentAt = sentAt;
+      held.lifeMs = leaseMs;
+      held.isClaimed = true;
+      held.dueAt = sentAt + leaseMs / 3;
+      lease.expiresAtMs = answer.at;
     } catch {
-      held.dueAt = performance.now() + leaseMs / RETRY_PART;
+      held.dueAt = performance.now() + held.lifeMs / RETRY_PART;
     } finally {
       held.isBusy = false;
     }
   }
 
   #lose(held: Held, message: string): void {
+    const { id, leaseMs, waitMs = 0 } = held.asked;
+    // A grant that was taken back left its waiter in the queue: the next one would be nobody's.
+    if (!held.isClaimed) this.#options.cancel(id, leaseMs + waitMs);
     if (!this.#held.remove(held.lease)) return;
     const { requestId, account } = held.lease;
     this.#options.events.emit('lost', { requestId, account });

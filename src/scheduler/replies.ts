@@ -17,6 +17,8 @@ export interface Answer {
   readonly at: number;
   /** What is left of the tenant's rates, where it has any. */
   readonly limits?: RateLimits | undefined;
+  /** Of a grant that other daemons' ticks made: ms of its tick within which it must be claimed. */
+  readonly claimMs?: number;
 }
 
 /** tag 1, detail 1, model 2, account 4, fence 8, time 8. */

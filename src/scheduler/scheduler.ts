@@ -78,8 +78,15 @@ export class Scheduler implements Service, LeaseKeeper {
       onReport: (report, sentAt) => this.#waiting.heed(report, sentAt),
     });
     const submit = (op: Operation): Promise<Answer> => this.#batcher.submit(op);
-    this.#renewals = new Renewals({ submit, events, leaseMs, freshMark: `/${this.id}` });
     this.#unconfirmed = new Unconfirmed(submit);
+    this.#renewals = new Renewals({
+      submit,
+      events,
+      leaseMs,
+      freshMark: `/${this.id}`,
+      cancel: (id, forMs) =>
+        this.#unconfirmed.askNow({ kind: 'cancel', id, isUnused: true }, forMs),
+    });
     this.#asking = new Asking({ daemon: this.id, leaseMs, maxLeaseMs: options.maxLeaseMs });
     this.#terms = new Terms(redis, scripts, keys);
     const { checkIntervalMs } = options;
@@ -92,7 +99,7 @@ export class Scheduler implements Service, LeaseKeeper {
     this.#channel = new NoticeChannel({
       redis,
       channel: keys.channel(this.id),
-      onNotices: this.#waiting.heard,
+      onMessage: this.#waiting.heard,
       onOpen: this.#waiting.askAll,
     });
     this.#secret = new TokenSecret({ redis, key: keys.cell, events });

@@ -26,7 +26,7 @@ export interface TicksOptions {
   readonly rememberMs: number;
   readonly rememberMax: number;
   readonly maxWaiting: number;
-  /** What each tick tells beside its answers; `sentAt` is performance.now() before the call. */
+  /** What each tick tells beside its answers; `sentAt` is performance.now() before it was first sent. */
   readonly onReport: (report: TickReport, sentAt: number) => void;
   /** Cell time for tests; the server's own by default. */
   readonly clock?: (() => number) | undefined;
@@ -47,12 +47,13 @@ export class Ticks {
     const call = { number: this.#batches, track };
     const encoded = encodeBatch(ops);
     let entry: 'tick' | 'tick_oom' = 'tick';
+    // A batch that is sent again may have been executed the first time.
+    const sentAt = performance.now();
     for (;;) {
       try {
-        const started = performance.now();
         const reply = await this.#run(entry, encoded, call);
         if (reply.kind === 'ok') {
-          this.#tell(reply.report, ops.length, started);
+          this.#tell(reply.report, ops.length, sentAt);
           return reply.report;
         }
         if (reply.kind === 'outdated') throw unavailable('The batch was sent twice.');

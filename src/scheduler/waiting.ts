@@ -12,9 +12,10 @@ import type { Service } from '../core/service.ts';
 import { CODES } from '../redis/codes.ts';
 import type { AcquireAsked } from './acquiring.ts';
 import { decodeNotices } from './notices.ts';
-import type { Notice } from './notices.ts';
+import type { Message } from './notices.ts';
 import { gaveUp, shuttingDown } from './refusals.ts';
 import type { Answer, TickReport } from './replies.ts';
+import { Sightings } from './sightings.ts';
 import type { AcquireOperation, Operation } from './wire.ts';
 
 const TAG = CODES.TAG;
@@ -24,6 +25,8 @@ const ASKED_AT_ONCE = 64;
 const WAKE_JITTER_MS = 10;
 /** After its deadline a waiter asks once more, and then gives up. */
 const GRACE_MS = 250;
+/** A grant whose time for claiming it is over but for this part is claimed before it is used. */
+const LEFT_TO_CLAIM = 0.25;
 
 /** Who is told; exactly one of `answered` and `gaveUp` is called, once. */
 export interface QueuedAcquire {
@@ -70,6 +73,7 @@ export class Waiting implements Service {
    * connection, and a tick's own before the answers of the one before are handed out.
    */
   readonly #overtaken = new Set<string>();
+  readonly #sightings = new Sightings();
   #interval: NodeJS.Timeout | undefined;
   #wake: NodeJS.Timeout | undefined;
   /** performance.now() at which something changes by itself, as far as the store has told. */
@@ -131,22 +135,27 @@ export class Waiting implements Service {
    * What a tick, sent at performance.now() `sentAt`, tells waiters: decisions, whose grants are
    * claimed already, and when something changes by itself.
    */
-  heed(report: Pick<TickReport, 'notices' | 'wakeInMs'>, sentAt: number): void {
+  heed(report: TickReport, sentAt: number): void {
+    this.#sightings.note(report, sentAt);
     if (report.notices.length > 0) {
-      for (const { id, answer, limits } of decodeNotices(report.notices)) {
-        this.#decide(id, { ...answer, limits }, sentAt);
-      }
+      for (const { id, answer } of decodeNotices(report.notices)) this.#decide(id, answer, sentAt);
     }
     this.#wakeIn(report.wakeInMs);
   }
 
-  /** Notices from the channel: a grant is ours once the store has confirmed it. */
-  readonly heard = (notices: readonly Notice[]): void => {
-    for (const { id, answer } of notices) {
+  /**
+   * What other daemons' ticks have decided. A grant may be used at once while the store cannot have
+   * taken it back yet, and is claimed meanwhile; a later one only once the store has confirmed it.
+   */
+  readonly heard = (message: Message): void => {
+    const grantedAfter = this.#sightings.before(message);
+    for (const { id, answer } of message.notices) {
       const waiter = this.#waiters.get(id);
-      if (waiter === undefined || answer.tag === TAG.denied) {
-        this.#decide(id, answer, performance.now());
-      } else void this.#ask(waiter);
+      const { tag, claimMs = 0 } = answer;
+      const isOurs = performance.now() < grantedAfter + claimMs * (1 - LEFT_TO_CLAIM);
+      if (waiter === undefined || tag === TAG.denied || (isOurs && mayBeginUnclaimed(waiter)))
+        this.#decide(id, answer, grantedAfter);
+      else void this.#ask(waiter);
     }
   };
 
@@ -238,6 +247,14 @@ export class Waiting implements Service {
     const ms = performance.now() - waiter.since;
     if (target !== undefined) this.#options.events.emit('dequeued', { target, how, ms });
   }
+}
+
+/**
+ * Whether a grant may be used before it is claimed: only we can stop its use, and no ask is under
+ * way, whose answer would tell as much.
+ */
+function mayBeginUnclaimed({ askers, isBusy }: Waiter): boolean {
+  return !isBusy && [...askers].every(({ acquire }) => acquire.op.isRenewed);
 }
 
 function newWaiter(op: AcquireAsked, queued: Answer): Waiter {

@@ -1,8 +1,9 @@
 // @module-tag redis_required
 // Waiters of several daemons: grants that are published, claimed or not, and daemons that fall silent.
 import { describe, expect, it } from 'vitest';
+import { decodeMessage } from '../../src/scheduler/notices.ts';
 import { leasesOf, waitersOf } from '../support/cell-state.ts';
-import { Heart, aHeart, acquire, anAccount, release } from '../support/heart.ts';
+import { Heart, aHeart, acquire, anAccount, release, renew } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 
 const store = useRedis();
@@ -33,11 +34,49 @@ describe('a grant for another daemon', () => {
     other.now = 3000;
     const later = await other.news();
 
-    expect(heart.told(messages[0]!)).toMatchObject({ 't/2': { tag: 'granted', fence: fence + 1 } });
+    const { notices, ...pair } = decodeMessage(messages[0]!);
+    expect(heart.inWords(notices)).toMatchObject({ 't/2': { tag: 'granted', fence: fence + 1 } });
+    expect(notices).toMatchObject([{ id: 't/2', answer: { claimMs: 2000 } }]);
+    expect(pair).toEqual({ incarnation: heart.incarnation, sequence: heart.sequence });
     expect(claimed).toMatchObject({ tag: 'replayed', fence: fence + 1 });
     expect(later).toEqual({});
     expect(Object.keys(await leasesOf(heart))).toEqual(['t/2']);
     expect(await waitersOf(heart)).toEqual([]);
+  });
+
+  it('lasts as well once it is renewed', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const other = await anotherDaemon(heart, 'daemon-2');
+    const long = { waitMs: 20_000, leaseMs: 9000 };
+    const fence = await heart.take('t/1', long);
+    await other.ask(acquire('t/2', long));
+    await heart.ask(release('t/1', fence));
+
+    const renewed = await other.ask(renew('t/2', fence + 1, 9000));
+    heart.now = 3000;
+    const later = await heart.news();
+
+    expect(renewed).toMatchObject({ tag: 'renewed', fence: fence + 1 });
+    expect(later).toEqual({});
+    expect(Object.keys(await leasesOf(heart))).toEqual(['t/2']);
+    expect(await waitersOf(heart)).toEqual([]);
+  });
+
+  it('that was taken back is not renewed', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const other = await anotherDaemon(heart, 'daemon-2');
+    const long = { waitMs: 20_000, leaseMs: 9000 };
+    const fence = await heart.take('t/1', long);
+    await other.ask(acquire('t/2', long));
+    await heart.send(acquire('t/3', long), release('t/1', fence));
+    heart.now = 2000;
+    await heart.news();
+    other.now = 2000;
+
+    const renewed = await other.ask(renew('t/2', fence + 1, 9000));
+
+    expect(renewed).toEqual({ tag: 'lost' });
+    expect(Object.keys(await leasesOf(heart))).toEqual(['t/3']);
   });
 
   it('that nobody claims goes on to the next one, and its daemon is not looked at again', async () => {

@@ -18,6 +18,7 @@ import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/
 import type { Answer, TickReport } from '../../src/scheduler/replies.ts';
 import type { EncodedBatch, Head, Operation } from '../../src/scheduler/wire.ts';
 import { decodeNotices } from '../../src/scheduler/notices.ts';
+import type { Notice } from '../../src/scheduler/notices.ts';
 import type { TestRedis } from './redis.ts';
 
 export const GPT4: Target = { pool: 'openai', model: 'gpt-4' };
@@ -197,7 +198,6 @@ export class Heart {
     return fence;
   }
 
-  /** One batch with a head of the test's own. */
   /** Sends a batch and returns what the reply tells this daemon's waiters, by id. */
   async news(...ops: readonly Operation[]): Promise<Readonly<Record<string, Told>>> {
     const reply = await this.call(ops);
@@ -207,7 +207,10 @@ export class Heart {
 
   /** Notices in words, by id. */
   told(raw: Buffer): Readonly<Record<string, Told>> {
-    const notices = decodeNotices(raw);
+    return this.inWords(decodeNotices(raw));
+  }
+
+  inWords(notices: readonly Notice[]): Readonly<Record<string, Told>> {
     return Object.fromEntries(notices.map(({ id, answer }) => [id, this.#inWords(answer)]));
   }
 

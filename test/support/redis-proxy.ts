@@ -6,14 +6,17 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 
 /**
  * `open`: all passes. `mute`: the server hears us, its answers are lost. `hole`: nothing passes,
- * nobody is told. `closed`: nobody listens.
+ * nobody is told. `slow`: the server hears us, its answers come when the link is `open` again.
+ * `closed`: nobody listens.
  */
-export type LinkState = 'open' | 'mute' | 'hole' | 'closed';
+export type LinkState = 'open' | 'mute' | 'hole' | 'slow' | 'closed';
 
 export class RedisProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
+  /** What `slow` keeps back. */
+  readonly #late: (() => void)[] = [];
   #state: LinkState = 'open';
 
   private constructor(target: string) {
@@ -37,9 +40,10 @@ export class RedisProxy implements AsyncDisposable {
    * again, as they do in a network.
    */
   set(state: LinkState): void {
-    const isClean = this.#state === 'open' && state !== 'closed';
+    const isClean = /^(open|slow)$/.test(this.#state) && state !== 'closed';
     this.#state = state;
     if (!isClean) this.cut();
+    if (state === 'open') for (const deliver of this.#late.splice(0)) deliver();
   }
 
   /** Ends every connection; clients may connect again. */
@@ -63,7 +67,7 @@ export class RedisProxy implements AsyncDisposable {
       protocol === 'unix:'
         ? connect(decodeURIComponent(pathname))
         : connect(Number(port), hostname);
-    this.#join(client, server, () => this.#state === 'open' || this.#state === 'mute');
+    this.#join(client, server, () => !/^(hole|closed)$/.test(this.#state));
     this.#join(server, client, () => this.#state === 'open');
   }
 
@@ -71,6 +75,7 @@ export class RedisProxy implements AsyncDisposable {
     this.#sockets.add(from);
     from.on('data', (bytes) => {
       if (passes()) to.write(bytes);
+      else if (this.#state === 'slow') this.#late.push(() => to.write(bytes));
     });
     from.on('error', () => undefined);
     from.on('close', () => {

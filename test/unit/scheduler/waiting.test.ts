@@ -4,12 +4,14 @@ import { SchedulerEmitter } from '../../../src/core/events.ts';
 import { CODES } from '../../../src/redis/codes.ts';
 import type { AcquireAsked } from '../../../src/scheduler/acquiring.ts';
 import { LIMITS_SIZE } from '../../../src/scheduler/limits.ts';
+import type { Message } from '../../../src/scheduler/notices.ts';
 import { ANSWER_SIZE } from '../../../src/scheduler/replies.ts';
-import type { Answer } from '../../../src/scheduler/replies.ts';
+import type { Answer, TickReport } from '../../../src/scheduler/replies.ts';
 import { Waiting } from '../../../src/scheduler/waiting.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 
 const { granted, queued, replayed } = CODES.TAG;
+const CLAIM_MS = 400;
 const ASKED: AcquireAsked = {
   kind: 'acquire',
   id: 't/1',
@@ -27,6 +29,28 @@ const ASKED: AcquireAsked = {
 
 function anAnswer(tag: number): Answer {
   return { tag, detail: 0, model: 0, account: 0, fence: 7, at: 0, limits: undefined };
+}
+
+/** Of a tick that did nothing. */
+function aReport(wish: Partial<TickReport> = {}): TickReport {
+  const nothing = Buffer.alloc(0);
+  return {
+    nowMs: 0,
+    incarnation: 1,
+    sequence: 9,
+    more: false,
+    reaped: 0,
+    overage: 0,
+    setAside: 0,
+    recoveringMs: 0,
+    keepingMs: 0,
+    wakeInMs: -1,
+    limits: nothing,
+    notices: nothing,
+    alarms: '',
+    answers: nothing,
+    ...wish,
+  };
 }
 
 /** Answers one after the other, then `replayed`. */
@@ -56,8 +80,10 @@ async function someWaiting(answer = answering(), checkIntervalMs = 3_600_000) {
     answered: (answer: Answer) => void answers.push(answer),
     gaveUp: () => undefined,
   };
-  const hear = (id: string) =>
-    waiting.heard([{ id, answer: anAnswer(granted), limits: undefined }]);
+  const hear = (id: string, wish: Partial<Message> = {}) => {
+    const answer = { ...anAnswer(granted), claimMs: CLAIM_MS };
+    waiting.heard({ incarnation: 1, sequence: 10, notices: [{ id, answer }], ...wish });
+  };
   return { waiting, asked, answers, acquire, hear };
 }
 
@@ -75,11 +101,11 @@ describe('a waiter', () => {
 
   it('claims its grant although the next tick tells it first', async () => {
     const { waiting, answers, acquire } = await someWaiting();
-    const answer = Buffer.alloc(ANSWER_SIZE + LIMITS_SIZE);
+    const answer = Buffer.alloc(ANSWER_SIZE + LIMITS_SIZE + 4);
     answer.writeUInt8(granted, 0);
     const notices = Buffer.concat([Buffer.from('\x03t/1'), answer]);
 
-    waiting.heed({ notices, wakeInMs: -1 }, performance.now());
+    waiting.heed(aReport({ notices }), performance.now());
     waiting.add(acquire, anAnswer(queued));
     await new Promise(setImmediate);
 
@@ -96,6 +122,36 @@ describe('a waiter', () => {
     await new Promise(setImmediate);
 
     expect(asked).toHaveLength(2);
+    expect(answers.map(({ tag }) => tag)).toEqual([replayed]);
+  });
+
+  it('has a grant at once that cannot have been taken back yet', async () => {
+    const { waiting, asked, answers, acquire, hear } = await someWaiting();
+    waiting.add(acquire, anAnswer(queued));
+    const sentAt = performance.now() - CLAIM_MS / 2;
+    waiting.heed(aReport(), sentAt);
+
+    hear('t/1');
+
+    expect(answers).toMatchObject([{ tag: granted, claimMs: CLAIM_MS }]);
+    expect(acquire.sentAt).toBe(sentAt);
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['was long on its way', {}, CLAIM_MS, true],
+    ['is of a tick before all that are known', { sequence: 9 }, 0, true],
+    ['is of an older incarnation', { incarnation: 0 }, 0, true],
+    ['is for a holder that renews by itself', {}, 0, false],
+  ])('claims a grant first that %s', async (_, message, agoMs, isRenewed) => {
+    const { waiting, asked, answers, acquire, hear } = await someWaiting();
+    waiting.add({ ...acquire, op: { ...ASKED, isRenewed } }, anAnswer(queued));
+    waiting.heed(aReport(), performance.now() - agoMs);
+
+    hear('t/1', message);
+    await new Promise(setImmediate);
+
+    expect(asked).toHaveLength(1);
     expect(answers.map(({ tag }) => tag)).toEqual([replayed]);
   });
 
