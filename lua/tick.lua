@@ -2,7 +2,7 @@
 --- A refused operation writes nothing, and a caller's mistake in one never hurts the others.
 ---
 --- load (operations, views) -> decide (operations and rules, on the views alone) -> commit.
---- Order: renew, register, release, cancel, check; then reaping; then acquires, and whatever
+--- Order: renew, register, release, move, cancel, check; then reaping; then acquires, and whatever
 --- arrived behind an acquire of the same id.
 ---
 --- @entry tick
@@ -38,6 +38,7 @@
 --- @arg demands string one line a demand: its targets "pool TAB model", joined by TAB
 --- @arg holdings string one line a lease to register: "account TAB pool TAB model"
 --- @arg spends string one line a place to book a cost under: "route TAB model TAB run"
+--- @arg excludes string one line a move: the accounts that were tried, joined by TAB
 --- @arg operations packed 40 bytes each, see lib/operations.lua
 --- @arg id[] string "tenant/id" of each operation
 --- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms wake_in limits notices alarms answers
@@ -65,6 +66,7 @@
 --- @include scheduler/places.lua
 --- @include scheduler/rests.lua
 --- @include scheduler/classes.lua
+--- @include scheduler/mixed.lua
 --- @include scheduler/choice.lua
 --- @include waiting/notices.lua
 --- @include tenants/tenants.lua
@@ -85,6 +87,7 @@
 --- @include scheduler/daemons.lua
 --- @include scheduler/renew.lua
 --- @include scheduler/release.lua
+--- @include scheduler/move.lua
 --- @include scheduler/acquire.lua
 --- @include scheduler/acquire_run.lua
 --- @include lib/commit.lua

@@ -7,6 +7,8 @@ export type {
   AcquireRequest,
   AcquireResult,
   LeaseRef,
+  MoveReport,
+  MoveResult,
   ReleaseReport,
   RenewResult,
   SchedulerOptions,
@@ -18,6 +20,7 @@ export {
   type CancelResult,
   type DenialReason,
   type Outcome,
+  type OutcomeScope,
   type ReleaseResult,
   type Target,
 } from './core/domain.ts';

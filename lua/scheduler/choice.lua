@@ -95,7 +95,7 @@ local function best_of(tier, model)
     if class < CLASS.mixed then
       account = head(class)
     else
-      account = classes.scan(class - CLASS.mixed, model)
+      account = mixed.scan(class - CLASS.mixed, model)
     end
     if account then
       local ratio = account[ACCOUNT.ratio]
@@ -121,6 +121,14 @@ local function pick_among(targets)
     end
   end
   return nil, reason
+end
+
+--- The targets of a demand of this batch, by its number.
+function choice.targets(number)
+  if #demands == 0 then
+    read_demands()
+  end
+  return demands[number]
 end
 
 --- The account to take and the number of its target; else nil and the reason.

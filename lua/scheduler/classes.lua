@@ -9,6 +9,7 @@ function classes.begin()
   open = {}
 end
 
+--- Among accounts that this batch has touched: the least loaded, then the one touched longest ago.
 local function score_of(account)
   return account[ACCOUNT.ratio] * FENCE.per_incarnation + account[ACCOUNT.touched]
 end
@@ -16,6 +17,7 @@ end
 local function has_room(account)
   return account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
 end
+classes.score_of, classes.has_room = score_of, has_room
 
 --- The account has a new place in its class.
 local function has_moved(account, ratio)
@@ -55,6 +57,17 @@ local function open_class(number, wanted)
   places.on_move(has_moved)
   read_on(class)
   return class
+end
+
+--- The account has taken part in no choice for a moment: those that went by looked past it.
+function classes.look_again(account)
+  local class = open[account[ACCOUNT.class]]
+  if class then
+    class.is_known, class.at = false, 1
+  end
+  if account[ACCOUNT.touched] then
+    has_moved(account, account[ACCOUNT.ratio])
+  end
 end
 
 --- Opens the classes that acquires ask for first and reads the accounts at their heads.
@@ -130,30 +143,7 @@ function classes.head(number)
   return account
 end
 
---- Untouched ones come in the order of their load, so the first of them is the best of them.
-local function untouched_serving(class, model)
-  for i = 1, #class.list do
-    local account = class.list[i]
-    if account and not account[ACCOUNT.touched] and has_room(account) and records.serves(account, model) then
-      return account
-    end
-  end
-end
-
---- The least loaded account of a `mixed` class that serves the model, within a bound; ties as in
---- other classes.
-function classes.scan(number, model)
-  local class = open[number] or open_class(number, LOAD.mixed_scan)
-  local best = untouched_serving(class, model)
-  if best and best[ACCOUNT.ratio] <= class.least_touched then
-    return best
-  end
-  places.each_touched(function(account)
-    if account[ACCOUNT.class] == number and has_room(account) and records.serves(account, model)
-      and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]
-        or best[ACCOUNT.touched] and score_of(account) < score_of(best)) then
-      best = account
-    end
-  end)
-  return best
+--- The view of a class, opened with so many accounts where it is not open yet.
+function classes.opened(number, wanted)
+  return open[number] or open_class(number, wanted)
 end

@@ -17,6 +17,8 @@ export const OUTCOMES = [
   'ignored',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+/** What an outcome says to leave alone for a while: the whole account, or one model of it. */
+export type OutcomeScope = 'account' | 'model';
 
 /** Why an acquire was refused. A refusal changes nothing in the store. */
 export const DENIAL_REASONS = [

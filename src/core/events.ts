@@ -15,6 +15,14 @@ export interface SchedulerEvents {
     readonly outcome: Outcome;
     readonly heldMs: number;
   };
+  /** A held lease has gone on to another account; the outcome is that of the one it left. */
+  moved: {
+    readonly from: string;
+    readonly left: Target;
+    readonly outcome: Outcome;
+    readonly to: string;
+    readonly target: Target;
+  };
   /** A held lease is not ours any more; its holder's AbortSignal has fired. */
   lost: { readonly requestId: string; readonly account: string };
   /** A release was not confirmed: it is asked again until the lease expires by itself. */

@@ -3,7 +3,7 @@
 
 export const CODES = {
   /** Kinds of operations. */
-  KIND: { acquire: 1, renew: 2, register: 3, release: 4, cancel: 5, check: 6, reap: 7 },
+  KIND: { acquire: 1, renew: 2, register: 3, release: 4, cancel: 5, check: 6, reap: 7, move: 8 },
   /** First byte of an answer. */
   TAG: {
     granted: 1,
@@ -21,6 +21,7 @@ export const CODES = {
     reaped: 13,
     error: 14,
     queued: 15,
+    moved: 16,
   },
   /** Why an acquire was denied. */
   REASON: {
@@ -57,6 +58,7 @@ export const CODES = {
     lease_ms: 4,
     fence: 5,
     claim: 6,
+    exclude: 6,
     tokens: 7,
     retry_after: 8,
     wait_ms: 8,
@@ -111,12 +113,12 @@ export const CODES = {
     rates: 13,
     rest: 14,
   },
-  /** Bytes of a lease's record before its texts and before its reserve; a period that is none. */
-  PACKED: { fixed: 55, reserve: 36, no_period: 4_294_967_295 },
+  /** Bytes of a lease's record before its texts, its reserve and its attempt; a period that is none. */
+  PACKED: { fixed: 55, reserve: 36, attempt: 53, no_period: 4_294_967_295 },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
   ACQUIRE: { fresh: 1, bound: 2, priority: 16 },
   /** Flags of a release beside its outcome: what it tells of the use. */
-  RELEASE: { outcomes: 16, cost: 16, tokens: 32 },
+  RELEASE: { outcomes: 16, cost: 16, tokens: 32, breaker: 64, model: 128 },
   /** State of a request's record. */
   STATE: { leased: 1, granted: 2 },
   /** State of a parked acquire, and what bounds its waiting. */

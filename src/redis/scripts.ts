@@ -60,7 +60,7 @@ const TICK = {
     'spend_runs',
   ],
   keyLists: ['class', 'concurrency'],
-  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'spends', 'operations'],
+  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'spends', 'excludes', 'operations'],
   argLists: ['id'],
 } as const;
 

@@ -149,6 +149,7 @@ export class Acquiring implements Pending {
     const about = {
       requestId,
       tenant,
+      targets,
       key: id,
       isFresh,
       leaseMs,

@@ -51,6 +51,12 @@ export class HeldLeases {
     return this.#all.find(({ asked }) => asked.id === id);
   }
 
+  /** What is known of a held lease. */
+  at(lease: Lease): Held | undefined {
+    const held = this.#all[lease.place];
+    return held?.lease === lease ? held : undefined;
+  }
+
   /** Takes the place of an older lease of the same id. */
   add(held: Held): void {
     const { id, isFresh } = held.asked;
@@ -65,8 +71,8 @@ export class HeldLeases {
 
   /** Whether it was held. */
   remove(lease: Lease): boolean {
-    const held = this.#all[lease.place];
-    if (held?.lease !== lease) return false;
+    const held = this.at(lease);
+    if (held === undefined) return false;
     const last = this.#all.pop();
     if (last !== undefined && last !== held) {
       this.#all[lease.place] = last;

@@ -3,27 +3,33 @@
 //
 // States: held → released (the holder gave it back) or held → lost (the store took it back, or it
 // could not be renewed in time; the signal fires). Both are final; release after either is
-// harmless.
+// harmless. While it is held it may move to another account: same request, another slot, another fence.
 import { asAppError } from '../core/errors.ts';
 import type { Grant, ReleaseResult, Target } from '../core/domain.ts';
 import type { RateLimits } from './limits.ts';
-import type { ReleaseReport } from './types.ts';
+import type { MoveReport, MoveResult, ReleaseReport } from './types.ts';
 
 /** What a lease needs of its scheduler. */
 export interface LeaseKeeper {
-  giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult>;
+  /** Gives it back once `moving` has come to its end. */
+  giveBack(
+    lease: Lease,
+    report: ReleaseReport,
+    moving: Promise<unknown> | undefined,
+  ): Promise<ReleaseResult>;
+  move(lease: Lease, report: MoveReport): Promise<MoveResult>;
 }
+
+/** Where a lease is held; a move changes it. */
+export type Place = Omit<Grant, 'replayed'>;
 
 export class Lease implements AsyncDisposable {
   readonly requestId: string;
   readonly tenant: string;
   /** "tenant/id", its name in the cell. */
   readonly key: string;
-  readonly account: string;
-  readonly target: Target;
-  readonly targetIndex: number;
-  /** Rises with every grant of the cell. */
-  readonly fence: number;
+  /** The targets that were asked for. */
+  readonly targets: readonly Target[];
   /** True when this id had been granted before and this is the same lease again. */
   readonly replayed: boolean;
   /** Its life in ms after the acquire and each renewal. */
@@ -47,16 +53,21 @@ export class Lease implements AsyncDisposable {
   readonly isFresh: boolean;
 
   readonly #keeper: LeaseKeeper;
+  #grant: Place;
   /** Made when somebody asks for it: most leases end unwatched. */
   #watch: AbortController | undefined;
   #lostBecause: Error | undefined;
   #released: Promise<ReleaseResult> | undefined;
+  /** The last move, while it is under way. */
+  #moving: Promise<unknown> | undefined;
+  #isUncertain = false;
 
   constructor(
     grant: Grant,
     options: {
       readonly requestId: string;
       readonly tenant: string;
+      readonly targets: readonly Target[];
       readonly key: string;
       readonly isFresh: boolean;
       readonly leaseMs: number;
@@ -69,6 +80,7 @@ export class Lease implements AsyncDisposable {
   ) {
     this.requestId = options.requestId;
     this.tenant = options.tenant;
+    this.targets = options.targets;
     this.key = options.key;
     this.isFresh = options.isFresh;
     this.leaseMs = options.leaseMs;
@@ -76,13 +88,33 @@ export class Lease implements AsyncDisposable {
     this.queuedMs = options.queuedMs;
     this.limits = options.limits;
     this.token = options.token;
-    this.account = grant.account;
-    this.target = grant.target;
-    this.targetIndex = grant.targetIndex;
-    this.fence = grant.fence;
+    this.#grant = grant;
     this.replayed = grant.replayed;
     this.expiresAtMs = grant.expiresAtMs;
     this.#keeper = options.keeper;
+  }
+
+  get account(): string {
+    return this.#grant.account;
+  }
+
+  get target(): Target {
+    return this.#grant.target;
+  }
+
+  /** Into the targets of its acquire, or of its last move. */
+  get targetIndex(): number {
+    return this.#grant.targetIndex;
+  }
+
+  /** Rises with every grant of the cell, and with every move. */
+  get fence(): number {
+    return this.#grant.fence;
+  }
+
+  /** Whether a move was not confirmed: its fence may be another one by now. */
+  get isUncertain(): boolean {
+    return this.#isUncertain;
   }
 
   /** Fires with an AppError `lease_lost` when the slot is not ours any more: stop the work. */
@@ -101,6 +133,37 @@ export class Lease implements AsyncDisposable {
     this.#watch?.abort(reason);
   }
 
+  /** Called by the scheduler alone: undefined where the store did not say what became of a move. */
+  moved(to: Place | undefined): void {
+    if (to === undefined) this.#isUncertain = true;
+    else {
+      this.#grant = to;
+      this.expiresAtMs = to.expiresAtMs;
+    }
+  }
+
+  /**
+   * Gives the account back with the outcome of its attempt and takes another one for the same
+   * request, in one step. With nothing free it is denied, and held as before. Rejects with
+   * `store_unavailable` when the store did not confirm in time: then the lease can only be released.
+   */
+  move(report: MoveReport): Promise<MoveResult> {
+    if (this.#released !== undefined || this.#isUncertain) return Promise.resolve({ kind: 'lost' });
+    try {
+      const start = (): Promise<MoveResult> => this.#keeper.move(this, report);
+      const result = this.#moving === undefined ? start() : this.#moving.then(start);
+      const moving = result
+        .catch(() => undefined)
+        .finally(() => {
+          if (this.#moving === moving) this.#moving = undefined;
+        });
+      this.#moving = moving;
+      return result;
+    } catch (error) {
+      return Promise.reject(asAppError(error));
+    }
+  }
+
   /**
    * Gives the slot back. Idempotent: the first call decides the outcome, later ones get its
    * answer. Rejects with `store_unavailable` when the store did not confirm in time; the release
@@ -108,7 +171,7 @@ export class Lease implements AsyncDisposable {
    */
   release(report: ReleaseReport = {}): Promise<ReleaseResult> {
     try {
-      this.#released ??= this.#keeper.giveBack(this, report);
+      this.#released ??= this.#keeper.giveBack(this, report, this.#moving);
       return this.#released;
     } catch (error) {
       // A report with a fault ends nothing: the slot is still held.

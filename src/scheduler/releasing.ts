@@ -1,6 +1,6 @@
 // One release of a held lease, from the question to its answer. One that the store did not confirm
 // is asked again in the background (unconfirmed.ts).
-import type { ReleaseResult } from '../core/domain.ts';
+import type { Outcome, ReleaseResult } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
@@ -10,7 +10,7 @@ import type { Lease } from './lease.ts';
 import type { ReleaseReport } from './types.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 import type { Answer } from './replies.ts';
-import type { ReleaseOperation } from './wire.ts';
+import type { Operation, ReleaseOperation } from './wire.ts';
 
 export interface ReleasingOptions {
   readonly events: SchedulerEmitter;
@@ -25,12 +25,15 @@ export function releaseOf(
   report: ReleaseReport,
 ): ReleaseOperation {
   const { outcome = 'success', retryAfterMs, costMicro, tokens, spend } = report;
+  const { countsForBreaker, scope } = report;
   return {
     kind: 'release',
     id,
     fence,
     outcome,
     retryAfterMs,
+    countsForBreaker,
+    scope,
     costMicro: checkedNumber('costMicro', costMicro, MAX_AMOUNT_MICRO),
     tokens: checkedNumber('tokens', tokens, MAX_TOKENS),
     spend: spend && spendLine(spend),
@@ -51,15 +54,18 @@ function spendLine({ route, model, run = '' }: NonNullable<ReleaseReport['spend'
 }
 
 export class Releasing implements Pending {
-  readonly op: ReleaseOperation;
+  readonly op: Operation;
   readonly sentAt = performance.now();
   /** Nobody asks again for a fresh id. */
   readonly blocksId: boolean;
   readonly #lease: Lease;
+  readonly #outcome: Outcome;
   readonly #options: ReleasingOptions;
 
   constructor(lease: Lease, op: ReleaseOperation, options: ReleasingOptions) {
-    this.op = op;
+    // After a move that was not confirmed nobody knows its fence: its id ends it.
+    this.op = lease.isUncertain ? { kind: 'cancel', id: op.id, report: op } : op;
+    this.#outcome = op.outcome;
     this.blocksId = !lease.isFresh;
     this.#lease = lease;
     this.#options = options;
@@ -67,10 +73,11 @@ export class Releasing implements Pending {
 
   answered({ tag }: Answer, nowMs: number): void {
     const { account, target, heldSince } = this.#lease;
-    const { outcome } = this.op;
     const { events, resolve } = this.#options;
-    events.emit('released', { account, target, outcome, heldMs: nowMs - heldSince });
-    resolve(tag === CODES.TAG.released ? 'released' : 'already');
+    const heldMs = nowMs - heldSince;
+    events.emit('released', { account, target, outcome: this.#outcome, heldMs });
+    const { released, was_granted: wasGranted } = CODES.TAG;
+    resolve(tag === released || tag === wasGranted ? 'released' : 'already');
   }
 
   failed(error: AppError): void {

@@ -98,6 +98,12 @@ export class Renewals implements Service {
     return held;
   }
 
+  /** A move, sent at performance.now() `sentAt`, has let it live on. */
+  extended(lease: Lease, sentAt: number): void {
+    const held = this.#held.at(lease);
+    if (held !== undefined) trustFrom(held, sentAt);
+  }
+
   /** The lease that this process holds under "tenant/id". */
   get(id: string): Lease | undefined {
     return this.#held.find(id)?.lease;
@@ -142,15 +148,15 @@ export class Renewals implements Service {
       const answer = await this.#options.submit(
         kind === 'renew' ? { kind, id, fence, leaseMs } : { kind, id, fence, leaseMs, ...again },
       );
-      if (answer.tag !== CODES.TAG.renewed) {
+      if (answer.tag === CODES.TAG.renewed) {
+        trustFrom(held, sentAt);
+        lease.expiresAtMs = answer.at;
+      } else if (lease.fence !== fence) {
+        // It has moved meanwhile: what is said of its old fence is not about it.
+        held.dueAt = performance.now();
+      } else {
         this.#lose(held, 'The slot was taken back by the store.');
-        return;
       }
-      held.sentAt = sentAt;
-      held.lifeMs = leaseMs;
-      held.isClaimed = true;
-      held.dueAt = sentAt + leaseMs / 3;
-      lease.expiresAtMs = answer.at;
     } catch {
       held.dueAt = performance.now() + held.lifeMs / RETRY_PART;
     } finally {
@@ -179,6 +185,15 @@ export function registration(
   const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro } = held;
   const until = expiresAtMs === undefined ? '' : `\t${expiresAtMs}`;
   return { claim, tokens, reserveMicro, holding: `${account}\t${pool}\t${model}${until}` };
+}
+
+/** The store has heard of it: from then on it lives for its whole life, and nobody takes it back. */
+function trustFrom(held: Held, sentAt: number): void {
+  const { leaseMs } = held.asked;
+  held.sentAt = sentAt;
+  held.lifeMs = leaseMs;
+  held.isClaimed = true;
+  held.dueAt = sentAt + leaseMs / 3;
 }
 
 function intervalFor(leaseMs: number): number {

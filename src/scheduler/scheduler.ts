@@ -15,13 +15,13 @@ import { CellLink } from './cell-link.ts';
 import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
 import { Asking } from './asking.ts';
 import { NoticeChannel } from './notices.ts';
-import type { Lease, LeaseKeeper } from './lease.ts';
+import type { Lease } from './lease.ts';
 import { NamedLeases } from './named-leases.ts';
 import type { SchedulerAccount } from './plan.ts';
 import { DENIAL_MESSAGES, denialError, gaveUp } from './refusals.ts';
 import { shuttingDown } from './refusals.ts';
 import { CellRegistry } from './registry.ts';
-import { Releasing, releaseOf } from './releasing.ts';
+import { Keeping } from './keeping.ts';
 import { Renewals } from './renewals.ts';
 import type {
   AcquireRequest,
@@ -40,7 +40,7 @@ import { Waiting } from './waiting.ts';
 import type { Answer } from './replies.ts';
 import type { Operation } from './wire.ts';
 
-export class Scheduler implements Service, LeaseKeeper {
+export class Scheduler implements Service {
   readonly id = nanoid(10);
   readonly events = new SchedulerEmitter();
   readonly #options: SchedulerOptions;
@@ -104,16 +104,7 @@ export class Scheduler implements Service, LeaseKeeper {
     });
     this.#secret = new TokenSecret({ redis, key: keys.cell, events });
     this.#named = new NamedLeases({ submit, renewals: this.#renewals, secret: this.#secret });
-    this.#desk = {
-      link: this.#link,
-      events,
-      renewals: this.#renewals,
-      unconfirmed: this.#unconfirmed,
-      keeper: this,
-      waiting: this.#waiting,
-      seal: this.#secret.seal,
-      isStopping: () => this.#isStopping,
-    };
+    this.#desk = this.#newDesk();
     this.#upkeep = new Upkeep({
       ...options,
       scripts,
@@ -121,6 +112,22 @@ export class Scheduler implements Service, LeaseKeeper {
       reap: () => this.reap(),
       extendPeriods: () => this.#link.extendPeriods(),
     });
+  }
+
+  #newDesk(): Desk {
+    const told = {
+      link: this.#link,
+      events: this.events,
+      renewals: this.#renewals,
+      unconfirmed: this.#unconfirmed,
+    };
+    return {
+      ...told,
+      keeper: new Keeping({ ...told, send: (pending) => this.#batcher.send(pending) }),
+      waiting: this.#waiting,
+      seal: this.#secret.seal,
+      isStopping: () => this.#isStopping,
+    };
   }
 
   /**
@@ -277,15 +284,5 @@ export class Scheduler implements Service, LeaseKeeper {
   /** Leases that this instance renews. */
   held(): number {
     return this.#renewals.size;
-  }
-
-  /** For Lease alone. */
-  giveBack(lease: Lease, report: ReleaseReport): Promise<ReleaseResult> {
-    const { events, unconfirmed } = this.#desk;
-    const op = releaseOf({ id: lease.key, fence: lease.fence }, report);
-    this.#renewals.remove(lease);
-    return new Promise((resolve, reject) => {
-      this.#batcher.send(new Releasing(lease, op, { events, unconfirmed, resolve, reject }));
-    });
   }
 }

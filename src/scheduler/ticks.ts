@@ -97,8 +97,9 @@ export class Ticks {
       rememberMax,
       maxWaiting,
     });
-    const { demands, holdings, spends, operations, ids } = batch;
-    const args = [head, daemon, server, demands, holdings, spends, operations, ...ids];
+    const { demands, holdings, spends, excludes, operations, ids } = batch;
+    const lines = [demands, holdings, spends, excludes];
+    const args = [head, daemon, server, ...lines, operations, ...ids];
     return decodeReply(await callScript(redis, scripts.tick, entry, bound, args));
   }
 

@@ -4,6 +4,7 @@ import type { DenialReason, Outcome, Target } from '../core/domain.ts';
 import type { KeyStyle } from '../redis/keys.ts';
 import type { Lease } from './lease.ts';
 import type { RateLimits } from './limits.ts';
+import type { OutcomeReport } from './outcomes.ts';
 
 export interface SchedulerOptions {
   readonly redis: Redis;
@@ -92,11 +93,10 @@ export type RenewResult =
     }
   | { readonly kind: 'lost' };
 
-export interface ReleaseReport {
+/** How the use of a lease has ended; see OutcomeReport for what its account is told. */
+export interface ReleaseReport extends Omit<OutcomeReport, 'outcome'> {
   /** `success` by default. */
   readonly outcome?: Outcome;
-  /** After which the upstream wants to be asked again. */
-  readonly retryAfterMs?: number;
   /** Actual cost in micro-units; without it the reservation is settled at its sum. */
   readonly costMicro?: number;
   /** Actual input and output; without them the estimate stays charged. */
@@ -104,3 +104,22 @@ export interface ReleaseReport {
   /** Where the cost is booked. */
   readonly spend?: { readonly route: string; readonly model: string; readonly run?: string };
 }
+
+/** How the attempt that is given up has ended, and where the request may go instead. */
+export interface MoveReport extends OutcomeReport {
+  /** Ordered; by default those of its acquire. */
+  readonly targets?: readonly Target[];
+  /** Accounts that were tried before, at most 16: none of them is taken again. */
+  readonly exclude?: readonly string[];
+}
+
+export type MoveResult =
+  | { readonly kind: 'moved' }
+  /** The lease is still held, on the account that it has. */
+  | {
+      readonly kind: 'denied';
+      readonly reason: DenialReason;
+      readonly retryAfterMs: number | undefined;
+    }
+  /** The store has taken the lease back, or it was released. */
+  | { readonly kind: 'lost' };

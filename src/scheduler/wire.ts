@@ -1,6 +1,8 @@
 // The bytes that a daemon sends to lua/tick.lua: what it says of itself, and its operations.
-import type { Outcome, Target } from '../core/domain.ts';
+import type { Target } from '../core/domain.ts';
 import { CODES } from '../redis/codes.ts';
+import { outcomeFlags } from './outcomes.ts';
+import type { OutcomeReport } from './outcomes.ts';
 
 const SIZE = CODES.OPERATION.size;
 
@@ -34,17 +36,27 @@ export interface AcquireOperation extends Base {
   readonly arrivedAt?: number;
 }
 
-export interface ReleaseOperation extends Base {
+export interface ReleaseOperation extends Base, OutcomeReport {
   readonly kind: 'release';
   readonly fence: number;
-  readonly outcome: Outcome;
-  readonly retryAfterMs?: number | undefined;
   /** What the use has cost in the end; without it the reservation is settled at its sum. */
   readonly costMicro?: number | undefined;
   /** Input and output in the end; without it the estimate stays charged. */
   readonly tokens?: number | undefined;
   /** Where the cost is booked: "route TAB model TAB run". */
   readonly spend?: string | undefined;
+}
+
+/** Its outcome is that of the attempt on the account that is given back. */
+export interface MoveOperation extends Base, OutcomeReport {
+  readonly kind: 'move';
+  /** Where it may go, as demandOf() writes it. */
+  readonly demand: string;
+  readonly fence: number;
+  /** Its life from now on, unless it lives longer already. */
+  readonly leaseMs: number;
+  /** Accounts that were tried before, joined by TAB. */
+  readonly exclude: string;
 }
 
 interface RenewOperation extends Base {
@@ -69,17 +81,25 @@ interface BareOperation extends Base {
   readonly kind: 'cancel' | 'check' | 'reap';
   /** Of a cancel: whether a grant that it ends was used by nobody, and so cost nothing. */
   readonly isUnused?: boolean;
+  /** Of a cancel: what a release of the same lease would tell. */
+  readonly report?: ReleaseOperation;
 }
 
 /** What a daemon asks of the heart. Durations in ms; a claim is claimOf() of who asks for what. */
 export type Operation =
-  AcquireOperation | ReleaseOperation | RenewOperation | RegisterOperation | BareOperation;
+  | AcquireOperation
+  | ReleaseOperation
+  | MoveOperation
+  | RenewOperation
+  | RegisterOperation
+  | BareOperation;
 
 /** A batch in the order of the heart's arguments, without its head. */
 export interface EncodedBatch {
   readonly demands: string;
   readonly holdings: string;
   readonly spends: string;
+  readonly excludes: string;
   readonly operations: Buffer;
   readonly ids: readonly string[];
 }
@@ -130,6 +150,7 @@ interface BatchLines {
   readonly demands: Lines;
   readonly holdings: Lines;
   readonly spends: Lines;
+  readonly excludes: Lines;
 }
 
 function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void {
@@ -159,24 +180,43 @@ function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void 
       raw.writeUInt32LE(op.tokens ?? 0, at + 24);
       raw.writeDoubleLE(op.reserveMicro ?? 0, at + 32);
       return;
+    case 'move':
+      writeMove(raw, at, op, lines);
+      return;
     case 'release':
-      raw[at + 1] = CODES.OUTCOME[op.outcome];
+      raw[at + 1] = outcomeFlags(op);
       raw.writeDoubleLE(op.fence, at + 8);
       raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
       if (op.costMicro !== undefined || op.tokens !== undefined) writeUse(raw, at, op, lines);
       return;
     case 'cancel':
+      if (op.report !== undefined) write(raw, at, op.report, lines);
+      raw[at] = CODES.KIND.cancel;
       if (op.isUnused === true) raw[at + 1] = CODES.RELEASE.cost + CODES.RELEASE.tokens;
       return;
     default:
   }
 }
 
+function writeMove(
+  raw: Buffer,
+  at: number,
+  op: MoveOperation,
+  { demands, excludes }: BatchLines,
+): void {
+  raw[at + 1] = outcomeFlags(op);
+  raw.writeUInt16LE(demands.number(op.demand), at + 2);
+  raw.writeUInt32LE(op.leaseMs, at + 4);
+  raw.writeDoubleLE(op.fence, at + 8);
+  raw.writeDoubleLE(op.exclude === '' ? 0 : excludes.number(op.exclude), at + 16);
+  raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
+}
+
 /** What the use has cost. */
 function writeUse(raw: Buffer, at: number, op: ReleaseOperation, { spends }: BatchLines): void {
   const { cost, tokens } = CODES.RELEASE;
   const told = (op.costMicro === undefined ? 0 : cost) + (op.tokens === undefined ? 0 : tokens);
-  raw[at + 1] = CODES.OUTCOME[op.outcome] + told;
+  raw[at + 1] = outcomeFlags(op) + told;
   raw.writeUInt16LE(op.spend === undefined ? 0 : spends.number(op.spend), at + 2);
   raw.writeUInt32LE(op.tokens ?? 0, at + 24);
   raw.writeDoubleLE(op.costMicro ?? 0, at + 32);
@@ -185,7 +225,12 @@ function writeUse(raw: Buffer, at: number, op: ReleaseOperation, { spends }: Bat
 /** kind 1, flags or outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */
 export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
   const operations = Buffer.alloc(SIZE * batch.length);
-  const lines = { demands: new Lines(), holdings: new Lines(), spends: new Lines() };
+  const lines = {
+    demands: new Lines(),
+    holdings: new Lines(),
+    spends: new Lines(),
+    excludes: new Lines(),
+  };
   const ids: string[] = [];
   for (const op of batch) {
     write(operations, SIZE * ids.length, op, lines);
@@ -195,6 +240,7 @@ export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
     demands: lines.demands.text(),
     holdings: lines.holdings.text(),
     spends: lines.spends.text(),
+    excludes: lines.excludes.text(),
     operations,
     ids,
   };

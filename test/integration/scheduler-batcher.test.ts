@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { FunctionCall } from '../../src/redis/call.ts';
-import { anAccount } from '../support/heart.ts';
+import { TICK_WORDS, anAccount } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 import type { SchedulerWish } from '../support/schedulers.ts';
 import { TARGETS, aScheduler, inFlight } from '../support/schedulers.ts';
@@ -40,10 +40,10 @@ class Watch {
   }
 }
 
-/** Of a call of the heart: six words come before the ids. */
+/** Of a call of the heart: what comes behind its other words. */
 function idsOf(command: unknown): string[] {
   if (!(command instanceof FunctionCall) || !command.entry.endsWith('_tick')) return [];
-  return command.words.slice(7).map(String);
+  return command.words.slice(TICK_WORDS).map(String);
 }
 
 async function aWatchedScheduler(wish: Partial<SchedulerWish> = {}) {

@@ -3,7 +3,7 @@
 // the server's own MONITOR tells it.
 import { expect, it, onTestFinished } from 'vitest';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
-import { anAccount } from '../support/heart.ts';
+import { TICK_WORDS, anAccount } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 import { TARGETS, aScheduler, untilTick } from '../support/schedulers.ts';
 
@@ -21,10 +21,10 @@ interface Seen {
   readonly operations: number;
 }
 
-/** Operations of a call of tick: what follows its keys, their lengths and seven other words. */
+/** Operations of a call of tick: what follows its keys, their lengths and its other words. */
 function seen(words: readonly string[]): Seen {
   const [name = '', , keys = '0'] = words;
-  return { name: name.toLowerCase(), operations: words.length - 3 - Number(keys) - 1 - 7 };
+  return { name: name.toLowerCase(), operations: words.length - 3 - Number(keys) - 1 - TICK_WORDS };
 }
 
 /** What clients send, without what scripts call; ends with the test. */

@@ -6,8 +6,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { useRedis } from '../support/redis.ts';
-import { World, aStep } from './drive/admission.ts';
-import type { Step } from './drive/admission.ts';
+import { World } from './drive/admission.ts';
+import { aStep } from './drive/steps.ts';
+import type { Step } from './drive/steps.ts';
 
 const store = useRedis();
 
@@ -53,6 +54,7 @@ const COVERING: readonly Step[] = [
   { do: 'limits', limits: [3, 3] },
   ...[ask('capped'), ask('capped'), ask('capped'), { do: 'pass', ms: 50 } as const],
   { do: 'renew', daemon: 0, which: 0 },
+  { do: 'move', daemon: 0, which: 1 },
   { do: 'end', daemon: 0, which: [0, 1], cost: 0 },
   ...Array.from({ length: 5 }, () => [ask('rated'), endAll()]).flat(),
   ...[ask('poor', { reserveMicro: 25 }), ask('poor', { reserveMicro: 25 })],
@@ -76,6 +78,7 @@ const MUST_MEET = [
   'queued',
   'cancelled',
   'released',
+  'moved',
   'renewed',
   'denied pool_full',
   'denied queue_timeout',

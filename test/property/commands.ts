@@ -42,6 +42,15 @@ export type OpChoice =
       readonly off: number;
       readonly outcome: Outcome;
     }
+  | {
+      readonly kind: 'move';
+      readonly of: GrantChoice;
+      readonly off: number;
+      readonly demand: string;
+      readonly leaseMs: number;
+      readonly outcome: Outcome;
+      readonly exclude: readonly string[];
+    }
   | { readonly kind: 'register'; readonly of: GrantChoice }
   | { readonly kind: 'cancel' | 'check'; readonly id: IdChoice }
   | { readonly kind: 'reap' };
@@ -163,6 +172,18 @@ const anOp = (eagerness: number): fc.Arbitrary<OpChoice> =>
         of: aGrant,
         off,
         outcome: fc.constantFrom(...OUTCOMES),
+      }),
+    ],
+    [
+      3,
+      fc.record({
+        kind: fc.constant('move' as const),
+        of: aGrant,
+        off,
+        demand: weighted([10, fc.constantFrom(...DEMANDS)], [1, fc.constantFrom(...RARE_DEMANDS)]),
+        leaseMs: life,
+        outcome: fc.constantFrom(...OUTCOMES),
+        exclude: fc.subarray(['a0', 'a1', 'a2', 'a3', 'unknown'], { maxLength: 3 }),
       }),
     ],
     [2, fc.record({ kind: fc.constant('register' as const), of: aGrant })],

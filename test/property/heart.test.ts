@@ -37,6 +37,7 @@ const MUST_MEET = [
   'renewed',
   'lost',
   'released',
+  'moved',
   'already',
   'cancelled',
   'was_granted',

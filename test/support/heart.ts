@@ -21,6 +21,9 @@ import { decodeNotices } from '../../src/scheduler/notices.ts';
 import type { Notice } from '../../src/scheduler/notices.ts';
 import type { TestRedis } from './redis.ts';
 
+/** Words of a call of the heart behind its keys, before the ids. */
+export const TICK_WORDS = loadScripts().tick.header.args.length;
+
 export const GPT4: Target = { pool: 'openai', model: 'gpt-4' };
 
 export interface AccountWish {
@@ -236,8 +239,9 @@ export class Heart {
       maxWaiting: 1000,
       ...head,
     });
-    const { demands, holdings, spends, operations, ids } = batch;
-    const args = [raw, daemon, server, demands, holdings, spends, operations, ...ids];
+    const { demands, holdings, spends, excludes, operations, ids } = batch;
+    const lines = [demands, holdings, spends, excludes];
+    const args = [raw, daemon, server, ...lines, operations, ...ids];
     const { tick } = this.scripts;
     const reply = decodeReply(await callScript(this.redis, tick, entry, this.view.bound, args));
     if (reply.kind !== 'ok') return reply;
@@ -255,6 +259,7 @@ export class Heart {
     const name = TAGS[tag]!;
     switch (name) {
       case 'granted':
+      case 'moved':
       case 'replayed': {
         const { registry } = this.view;
         const found = registry.accounts.find(({ index }) => index === account);

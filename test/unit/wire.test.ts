@@ -36,7 +36,7 @@ describe('a batch', () => {
     expect(operations.readUInt32LE(24)).toBe(9);
     expect(operations.readDoubleLE(32)).toBe(1234);
     expect(operations[40]).toBe(CODES.KIND.release);
-    expect(operations[41]).toBe(CODES.OUTCOME.failed);
+    expect(operations[41]).toBe(CODES.OUTCOME.failed + CODES.RELEASE.breaker);
     expect(operations.readDoubleLE(48)).toBe(2 ** 52);
     expect(operations.readUInt32LE(68)).toBe(55);
   });
@@ -72,10 +72,38 @@ describe('a batch', () => {
     expect(batch.operations.readUInt16LE(42)).toBe(1);
   });
 
+  it('tells what a move leaves, where it may go and what it has tried', () => {
+    const move = {
+      kind: 'move',
+      fence: 9,
+      demand: demandOf([CLAUDE]),
+      leaseMs: 300,
+      outcome: 'rate_limited',
+      retryAfterMs: 40,
+      scope: 'model',
+    } as const;
+
+    const { demands, excludes, operations } = encodeBatch([
+      { ...move, id: 't/1', exclude: 'a1\ta2' },
+      { ...move, id: 't/2', exclude: '' },
+      { ...move, id: 't/3', exclude: 'a1\ta2', countsForBreaker: true },
+    ]);
+
+    expect([demands, excludes]).toEqual(['anthropic\tclaude', 'a1\ta2']);
+    expect([16, 56, 96].map((at) => operations.readDoubleLE(at))).toEqual([1, 0, 1]);
+    const { rate_limited: outcome } = CODES.OUTCOME;
+    const { model, breaker } = CODES.RELEASE;
+    expect([operations[1], operations[81]]).toEqual([outcome + model, outcome + model + breaker]);
+    expect(operations.readUInt32LE(4)).toBe(300);
+    expect(operations.readDoubleLE(8)).toBe(9);
+    expect(operations.readUInt32LE(28)).toBe(40);
+  });
+
   it('of nothing is empty', () => {
     expect(encodeBatch([])).toEqual({
       demands: '',
       holdings: '',
+      excludes: '',
       spends: '',
       operations: Buffer.alloc(0),
       ids: [],

@@ -1,19 +1,19 @@
 // One cell with waiting, tenants, rates and budgets, driven step by step by three daemons, one of which
 // may fall silent, and what must hold after every step.
-import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { AdmissionPolicy } from '../../../src/scheduler/admission.ts';
 import { audit } from '../../../src/scheduler/inspect.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 import { ledgerOf, leasesOf, waitersOf } from '../../support/cell-state.ts';
 import { GPT4, Heart, acquire, anAccount, cancel, release, renew } from '../../support/heart.ts';
+import { move } from '../../support/failover.ts';
 import type { Told } from '../../support/heart.ts';
 import type { TestRedis } from '../../support/redis.ts';
+import type { Step } from './steps.ts';
 
 const STOP = 300;
 const BACKUP = { pool: 'backup', model: 'gpt-4' };
 const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP]];
-const TENANTS = ['capped', 'rated', 'poor', 'plain', 'stranger'];
 
 const POLICY: AdmissionPolicy = {
   timeZone: 'UTC',
@@ -42,81 +42,6 @@ function accountsOf(limits: readonly [number, number]) {
     },
   ];
 }
-
-export type Step =
-  | { readonly do: 'ask'; readonly daemon: number; readonly asks: readonly Ask[] }
-  | {
-      readonly do: 'end';
-      readonly daemon: number;
-      readonly which: readonly number[];
-      readonly cost: number | undefined;
-    }
-  | { readonly do: 'leave' | 'renew' | 'claim'; readonly daemon: number; readonly which: number }
-  | { readonly do: 'pass'; readonly ms: number }
-  | { readonly do: 'tick'; readonly daemon: number }
-  | { readonly do: 'limits'; readonly limits: readonly [number, number] };
-
-interface Ask {
-  readonly tenant: string;
-  readonly demand: number;
-  readonly waitMs: number;
-  readonly priority: number;
-  readonly reserveMicro: number;
-  readonly tokens: number;
-}
-
-const anAsk: fc.Arbitrary<Ask> = fc.record({
-  tenant: fc.constantFrom(...TENANTS),
-  demand: fc.nat(2),
-  waitMs: fc.constantFrom(0, 5, 500, 500, 500),
-  priority: fc.constantFrom(5, 5, 0, 9),
-  reserveMicro: fc.constantFrom(0, 10, 25),
-  tokens: fc.constantFrom(0, 30),
-});
-
-const daemon = fc.nat(2);
-export const aStep: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('ask' as const),
-      daemon,
-      asks: fc.array(anAsk, { minLength: 1, maxLength: 4 }),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('end' as const),
-      daemon,
-      which: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
-      cost: fc.constantFrom(undefined, 0, 5, 40),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constantFrom('leave', 'renew', 'claim'),
-      daemon,
-      which: fc.nat(20),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('pass' as const),
-      ms: fc.constantFrom(1, 7, 50, 101, 1999),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const), daemon }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('limits' as const),
-      limits: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
-    }),
-  },
-);
 
 const GAP_MS = 1000;
 
@@ -158,9 +83,9 @@ export class World {
       heart.now = this.now;
       const reply = await heart.call(batch, { gapMs: GAP_MS, recoveryMs: 0 });
       if (reply.kind !== 'ok') throw new Error(reply.kind);
-      reply.told.forEach((told, i) => this.note(batch[i]!.id, told));
+      reply.told.forEach((told, i) => this.note(batch[i]!, told));
       for (const [id, told] of Object.entries(heart.told(reply.report.notices)))
-        this.note(id, told);
+        this.note({ id }, told);
       if (reply.report.alarms !== '') this.seen.add('warned');
       if (!reply.report.more) return;
       this.seen.add('more');
@@ -168,8 +93,10 @@ export class World {
     }
   }
 
-  note(id: string, told: Told): void {
+  note({ id, kind }: { readonly id: string; readonly kind?: string }, told: Told): void {
     this.seen.add(told.reason === undefined ? told.tag : `${told.tag} ${told.reason}`);
+    // A move that is denied decides nothing: the request holds what it held.
+    if (kind === 'move') return;
     if (told.tag !== 'granted' && told.tag !== 'denied') return;
     // One that asks in the very tick of its refusal hears it twice.
     const again = this.finals.get(id);
@@ -221,10 +148,16 @@ export class World {
         else await this.send(asked.daemon, [{ ...asked.op, isFresh: false } as Operation]);
         return;
       }
-      case 'renew': {
+      case 'renew':
+      case 'move': {
         const held = await this.leases(step.daemon);
         const one = held[step.which % Math.max(1, held.length)];
-        if (one !== undefined) await this.send(step.daemon, [renew(one.id, one.fence)]);
+        if (one === undefined) return;
+        const targets = DEMANDS[step.which % DEMANDS.length]!;
+        const { id, fence } = one;
+        await this.send(step.daemon, [
+          step.do === 'renew' ? renew(id, fence) : move(id, fence, { targets }),
+        ]);
         return;
       }
       case 'pass':

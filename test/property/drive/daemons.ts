@@ -75,8 +75,9 @@ export async function callTick(
   const { generation } = view.registry;
   const seen = { generation, incarnation, sequence };
   const head = encodeHead({ ...settings, ...seen, batch, track, clockMs, maxWaiting: 1000 });
-  const { demands, holdings, spends, operations, ids } = encodeBatch(asked.ops);
-  const args = [head, asked.daemon, asked.server, demands, holdings, spends, operations, ...ids];
+  const { demands, holdings, spends, excludes, operations, ids } = encodeBatch(asked.ops);
+  const lines = [demands, holdings, spends, excludes];
+  const args = [head, asked.daemon, asked.server, ...lines, operations, ...ids];
   const entry = isOutOfMemory ? 'tick_oom' : 'tick';
   return callScript(redis, scripts.tick, entry, view.bound, args);
 }

@@ -18,6 +18,8 @@ export class Ledger {
   readonly all: Granted[] = [];
   readonly #fates = new Map<number, Fate>();
   #highest = 0;
+  /** The highest before the batch that is booked. */
+  #floor = 0;
 
   open(): readonly Granted[] {
     return this.all.filter(({ fence }) => this.#fates.get(fence) === 'open');
@@ -30,10 +32,13 @@ export class Ledger {
 
   /** Books the answers of one batch; throws where a grant began or ended twice. */
   book(ops: readonly Operation[], answers: readonly WordedAnswer[]): void {
+    // Within a batch moves come before acquires, wherever they stand.
+    this.#floor = this.#highest;
     ops.forEach((op, i) => {
       const answer = answers[i]!;
       const { tag, fence = 0 } = answer;
       if (tag === 'granted') this.#grant(op, answer);
+      else if (tag === 'moved') this.#move(op, answer);
       else if (tag === 'released' && op.kind === 'release') this.#end(op.fence, op.id);
       else if (tag === 'was_granted') this.#end(fence, op.id);
       else if (tag === 'renewed' && op.kind === 'register') this.#fates.set(fence, 'open');
@@ -42,11 +47,27 @@ export class Ledger {
 
   #grant(op: Operation, { fence = 0, account = '', target = '' }: WordedAnswer): void {
     if (op.kind !== 'acquire') throw new Error(`${op.kind} of ${op.id} was granted`);
-    if (fence <= this.#highest) throw new Error(`the fence ${fence} does not rise`);
-    this.#highest = fence;
-    this.#fates.set(fence, 'open');
+    this.#begin(fence);
     const holding = `${account}\t${target.replace('/', '\t')}`;
     this.all.push({ id: op.id, fence, leaseMs: op.leaseMs, claim: op.claim, holding });
+  }
+
+  /** One grant ends, and the next one of the same request begins. */
+  #move(op: Operation, { fence = 0, account = '', target = '' }: WordedAnswer): void {
+    if (op.kind !== 'move') throw new Error(`${op.kind} of ${op.id} was moved`);
+    const left = this.all.find((granted) => granted.fence === op.fence);
+    this.#end(op.fence, op.id);
+    this.#begin(fence);
+    const holding = `${account}\t${target.replace('/', '\t')}`;
+    this.all.push({ id: op.id, fence, leaseMs: op.leaseMs, claim: left?.claim ?? 0, holding });
+  }
+
+  #begin(fence: number): void {
+    if (fence <= this.#floor || this.#fates.has(fence)) {
+      throw new Error(`the fence ${fence} does not rise`);
+    }
+    this.#highest = Math.max(fence, this.#highest);
+    this.#fates.set(fence, 'open');
   }
 
   #end(fence: number, id: string): void {

@@ -53,6 +53,12 @@ export class OperationMaker {
         const { id, fence } = this.#grant(choice.of);
         return { kind: 'release', id, fence: fence + choice.off, outcome: choice.outcome };
       }
+      case 'move': {
+        const { demand, leaseMs, outcome } = choice;
+        const { id, fence } = this.#grant(choice.of);
+        const exclude = choice.exclude.join('\t');
+        return { kind: 'move', id, fence: fence + choice.off, demand, leaseMs, outcome, exclude };
+      }
       case 'register': {
         const { id, fence, leaseMs, claim, holding } = this.#grant(choice.of);
         return { kind: 'register', id, fence, leaseMs, claim, holding };

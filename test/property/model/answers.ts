@@ -24,7 +24,7 @@ export interface Names {
 const TAGS = namesByCode(CODES.TAG);
 const REASONS = namesByCode(CODES.REASON);
 const MISTAKES = namesByCode(CODES.MISTAKE);
-const WITH_TARGET: readonly TagName[] = ['granted', 'replayed', 'leased'];
+const WITH_TARGET: readonly TagName[] = ['granted', 'moved', 'replayed', 'leased'];
 
 export function textOf({ pool, model }: Target): string {
   return `${pool}/${model}`;
@@ -46,7 +46,7 @@ export function wordAnswer(raw: Buffer, number: number, names: Names): WordedAns
   return {
     tag,
     ...(reason === undefined ? {} : { reason }),
-    ...(tag === 'granted' ? { targetNumber: detail } : {}),
+    ...(tag === 'granted' || tag === 'moved' ? { targetNumber: detail } : {}),
     ...(account > 0 ? { account: names.account(account) } : {}),
     ...(hasTarget ? { target: names.target(model) } : {}),
     ...(fence > 0 ? { fence } : {}),

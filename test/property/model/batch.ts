@@ -11,6 +11,7 @@ import type { Ending, ModelCell, ModelLease } from './cell.ts';
 import { choose } from './choice.ts';
 
 type Acquire = Extract<Operation, { kind: 'acquire' }>;
+type Move = Extract<Operation, { kind: 'move' }>;
 type Register = Extract<Operation, { kind: 'register' }>;
 
 /** Which ids the stored wheel names, entry by entry, in the order in which it is read. */
@@ -80,6 +81,8 @@ export class BatchRun {
         this.#finish(op.id, lease, 'released');
         return { tag: 'released' };
       }
+      case 'move':
+        return this.#move(op, this.#options.actual[number]);
       case 'cancel':
         return this.#cancel(op.id);
       case 'check':
@@ -159,6 +162,30 @@ export class BatchRun {
     if (account.inFlight >= limitOf(account)) this.overage += 1;
     const at = this.#begin(op, { account: name, target, fence: op.fence, isFresh: false });
     return { tag: 'renewed', account: name, target: textOf(target), fence: op.fence, at };
+  }
+
+  #move(op: Move, actual: WordedAnswer | undefined): WordedAnswer {
+    const cell = this.#cell;
+    const waitMs = cell.recoverUntilMs - cell.nowMs;
+    if (waitMs > 0) return { tag: 'denied', reason: 'recovering', at: waitMs };
+    const lease = this.#holding(op.id, op.fence);
+    if (lease === undefined) return { tag: 'lost' };
+    if (this.#options.isOutOfMemory) return { tag: 'error', reason: 'out_of_memory' };
+    const targets = targetsOf(op.demand);
+    const tried = new Set([...op.exclude.split('\t'), lease.account]);
+    const choice = choose(cell, targets, this.#touched, tried);
+    if (choice.kind !== 'granted') return { tag: 'denied', reason: choice.kind };
+    const { targetNumber, accounts } = choice;
+    const isAllowed = actual?.account !== undefined && accounts.includes(actual.account);
+    const account = (isAllowed ? actual.account : accounts[0]) ?? '';
+    const target = targets[targetNumber]!;
+    this.#count(lease.account, -1);
+    cell.grants += 1;
+    const fence = cell.incarnation * CODES.FENCE.per_incarnation + cell.grants;
+    const at = Math.max(lease.expiresAtMs, cell.nowMs + op.leaseMs);
+    cell.leases.set(op.id, { ...lease, account, target, fence, expiresAtMs: at });
+    this.#count(account, 1);
+    return { tag: 'moved', targetNumber, account, target: textOf(target), fence, at };
   }
 
   #cancel(id: string): WordedAnswer {

@@ -17,7 +17,12 @@ export type Choice =
   | { readonly kind: 'pool_full' | 'no_account_for_model' };
 
 /** The first target that has room, in it the first tier, in it the least loaded account. */
-export function choose(cell: ModelCell, targets: readonly Target[], touched: Touched): Choice {
+export function choose(
+  cell: ModelCell,
+  targets: readonly Target[],
+  touched: Touched,
+  excluded: ReadonlySet<string> = new Set(),
+): Choice {
   const leastLoaded = cell.hasOddSets ? anyLeastLoaded : longestUntouched;
   const all = [...cell.accounts.values()];
   let isServed = false;
@@ -26,7 +31,9 @@ export function choose(cell: ModelCell, targets: readonly Target[], touched: Tou
     isServed ||= serving.length > 0;
     const priorities = [...new Set(serving.map(({ spec }) => spec.priority))].sort((a, b) => a - b);
     for (const [tierNumber, priority] of priorities.entries()) {
-      const free = serving.filter((a) => a.spec.priority === priority && hasRoom(a));
+      const free = serving.filter(
+        (a) => a.spec.priority === priority && hasRoom(a) && !excluded.has(a.spec.name),
+      );
       if (free.length === 0) continue;
       const accounts = leastLoaded(free, touched).map(({ spec }) => spec.name);
       return { kind: 'granted', targetNumber, tierNumber, accounts };

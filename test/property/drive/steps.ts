@@ -1,0 +1,83 @@
+// What may happen to a cell with waiting, tenants, rates and budgets, as fast-check draws it.
+import fc from 'fast-check';
+
+const TENANTS = ['capped', 'rated', 'poor', 'plain', 'stranger'];
+
+export type Step =
+  | { readonly do: 'ask'; readonly daemon: number; readonly asks: readonly Ask[] }
+  | {
+      readonly do: 'end';
+      readonly daemon: number;
+      readonly which: readonly number[];
+      readonly cost: number | undefined;
+    }
+  | {
+      readonly do: 'leave' | 'renew' | 'claim' | 'move';
+      readonly daemon: number;
+      readonly which: number;
+    }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'tick'; readonly daemon: number }
+  | { readonly do: 'limits'; readonly limits: readonly [number, number] };
+
+interface Ask {
+  readonly tenant: string;
+  readonly demand: number;
+  readonly waitMs: number;
+  readonly priority: number;
+  readonly reserveMicro: number;
+  readonly tokens: number;
+}
+
+const anAsk: fc.Arbitrary<Ask> = fc.record({
+  tenant: fc.constantFrom(...TENANTS),
+  demand: fc.nat(2),
+  waitMs: fc.constantFrom(0, 5, 500, 500, 500),
+  priority: fc.constantFrom(5, 5, 0, 9),
+  reserveMicro: fc.constantFrom(0, 10, 25),
+  tokens: fc.constantFrom(0, 30),
+});
+
+const daemon = fc.nat(2);
+export const aStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('ask' as const),
+      daemon,
+      asks: fc.array(anAsk, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('end' as const),
+      daemon,
+      which: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
+      cost: fc.constantFrom(undefined, 0, 5, 40),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('leave', 'renew', 'claim', 'move'),
+      daemon,
+      which: fc.nat(20),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      ms: fc.constantFrom(1, 7, 50, 101, 1999),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const), daemon }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('limits' as const),
+      limits: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    }),
+  },
+);
