@@ -111,7 +111,9 @@ export class Batcher {
 
   /**
    * Sends what is worth a call already: a full batch, or half a one where the store would be idle
-   * meanwhile. The rest goes out with all that arrives in the same turn of the event loop.
+   * meanwhile. The rest goes out with all that arrives in the same turn of the event loop; to an
+   * idle store, with all that arrives in the same callback: a slot that waits for others of its turn
+   * is given on later, and from then on they all end together and wait for each other.
    */
   #flushEnough(): void {
     while (this.#queue.length >= (this.#callsInFlight() === 0 ? IDLE_BATCH : MAX_BATCH)) {
@@ -119,11 +121,14 @@ export class Batcher {
     }
     if (this.#flushScheduled || this.#queue.length === 0 || this.#freeTracks.length === 0) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      while (this.#sendNext());
-    });
+    if (this.#callsInFlight() === 0) process.nextTick(this.#flush);
+    else setImmediate(this.#flush);
   }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    while (this.#sendNext());
+  };
 
   /** False where no batch could be sent. */
   #sendNext(): boolean {

@@ -70,12 +70,15 @@ export class Renewals implements Service {
   }
 
   /**
-   * Holds a grant that must be claimed within `claimMs`, and claims it: it lives on by its first
-   * renewal, which is on its way before anybody is told of the lease.
+   * Holds a grant that must be claimed within `claimMs`, and claims it, once its holder was told: it
+   * lives on by its first renewal.
    */
   claim(lease: Lease, asked: Asked, { sentAt, claimMs }: Unclaimed): void {
     const held = this.#add(lease, asked, { sentAt, lifeMs: claimMs, isClaimed: false });
-    void this.#renew(held, 'renew');
+    // Sending takes longer than telling, and would come before the holder's first step.
+    setImmediate(() => {
+      if (lease.place >= 0) void this.#renew(held, 'renew');
+    });
   }
 
   #add(lease: Lease, asked: Asked, life: Pick<Held, 'sentAt' | 'lifeMs' | 'isClaimed'>): Held {

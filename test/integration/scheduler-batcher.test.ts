@@ -72,6 +72,18 @@ describe('operations', () => {
     expect(watch.sizes).toEqual([32, 64, 64, 22]);
   });
 
+  it('to an idle store wait for their own callback alone, the next ones for the turn', async () => {
+    const { scheduler, watch } = await aWatchedScheduler();
+    const inItsOwnCallback = () =>
+      new Promise((resolve) => {
+        setImmediate(() => resolve(scheduler.acquire({ targets: TARGETS })));
+      });
+
+    await Promise.all(Array.from({ length: 31 }, inItsOwnCallback));
+
+    expect(watch.sizes).toEqual([1, 30]);
+  });
+
   it.each([1, 3])('travel in no more than %i calls at once', async (maxCallsInFlight) => {
     const { scheduler, watch, count } = await aWatchedScheduler({ maxCallsInFlight });
 
