@@ -64,17 +64,15 @@ end
 --- What the rules should have counted of a lease.
 local function count_rules(id, lease)
   local tenant = string.match(id, '^[^/]*')
-  local reserve, period, tenant_period = charges.reservation(lease)
-  local pool = charges.share(lease, now)
+  charges.read(lease)
   add(by_tenant, tenant, 1)
-  if pool then
-    add(by_flow, pool .. '\t' .. tenant, 1)
+  if lease[LEASE.pool] then
+    add(by_flow, lease[LEASE.pool] .. '\t' .. tenant, 1)
   end
-  if period >= 0 then
-    add(by_scope, string.format('*\t%.0f', period), reserve)
-  end
-  if tenant_period >= 0 then
-    add(by_scope, string.format('%s\t%.0f', tenant, tenant_period), reserve)
+  for scope, period in pairs({ ['*'] = lease[LEASE.period], [tenant] = lease[LEASE.tenant_period] }) do
+    if period ~= PACKED.no_period then
+      add(by_scope, string.format('%s\t%.0f', scope, period * 1000), lease[LEASE.reserve])
+    end
   end
 end
 

@@ -10,11 +10,15 @@ local function tell(kind, entry, stop)
     entry.reserved, stop)
 end
 
---- One event a crossing; the next one can come only after the sum has fallen well below.
+--- The entry has got `reserve` more. One event a crossing; the next one can come only after the sum
+--- has fallen well below.
 function alarms.watch(entry, reserve, warn, stop)
-  local before = entry.settled + entry.reserved - reserve
-  local warned = entry.warned and before >= warn * LEDGER.calm
-  if not warned and warn >= 0 and before + reserve > warn then
+  local sum = entry.settled + entry.reserved
+  if sum <= warn and not entry.warned then
+    return
+  end
+  local warned = entry.warned and sum - reserve >= warn * LEDGER.calm
+  if not warned and warn >= 0 and sum > warn then
     warned = true
     tell('warn', entry, stop)
   end

@@ -1,7 +1,8 @@
 -- The view of the ledger: what is settled and reserved under each scope ("*" for everybody, or a
 -- tenant's name) in each period, and the policy of the cell. Money is whole micro-units.
 -- A period is named by its first ms; the boundaries come from the daemons, for they know time zones.
-local known, epoch, changed, periods, policy
+local known, changed, periods, policy -- known: first ms of a period -> scope -> entry
+local entries -- the memory of them: known, and of how many periods
 local ALL = '*'
 ledger.all = ALL
 
@@ -21,8 +22,11 @@ function ledger.begin()
   kept.periods = kept.periods or {}
   policy, periods = kept.policy, kept.periods
   cell.is_budgeted = policy.period > 0
-  known = memory.of('ledger', 0)
-  epoch, changed = memory.epoch, {}
+  local read_before = memory.of('ledger', memory.epoch)
+  if not read_before.known or read_before.periods > LEDGER.periods then
+    read_before.known, read_before.periods = {}, 0
+  end
+  entries, known, changed = read_before, read_before.known, {}
 end
 
 function ledger.policy()
@@ -54,21 +58,31 @@ function ledger.period(kind)
   return period
 end
 
+local function read(scope, first)
+  local field = scope .. '\t' .. string.format('%.0f', first)
+  local entry = { field = field, scope = scope, settled = 0, reserved = 0, overrun = 0,
+    presumed = 0, requests = 0, warned = false, changed = false }
+  local raw = redis.call('HGET', key_ledger, field)
+  if raw and #raw >= LEDGER.size then
+    local warned
+    entry.settled, entry.reserved, entry.overrun, entry.presumed, entry.requests, warned =
+      struct.unpack('<dddddB', raw)
+    entry.warned = warned == 1
+  end
+  return entry
+end
+
 --- The account of a scope in the period that begins at `first`.
 function ledger.of(scope, first)
-  local field = scope .. '\t' .. string.format('%.0f', first)
-  local entry = known[field]
-  if not entry or entry.epoch ~= epoch then
-    entry = { field = field, scope = scope, epoch = epoch, settled = 0, reserved = 0, overrun = 0,
-      presumed = 0, requests = 0, warned = false, changed = false }
-    local raw = redis.call('HGET', key_ledger, field)
-    if raw and #raw >= LEDGER.size then
-      local warned
-      entry.settled, entry.reserved, entry.overrun, entry.presumed, entry.requests, warned =
-        struct.unpack('<dddddB', raw)
-      entry.warned = warned == 1
-    end
-    known[field] = entry
+  local scopes = known[first]
+  if not scopes then
+    scopes = {}
+    known[first], entries.periods = scopes, entries.periods + 1
+  end
+  local entry = scopes[scope]
+  if not entry then
+    entry = read(scope, first)
+    scopes[scope] = entry
   end
   return entry
 end
@@ -82,10 +96,14 @@ end
 
 --- A reservation of `reserve` ends at `cost`; what lies above it is overrun.
 function ledger.settle(entry, reserve, cost, presumed)
-  entry.reserved = math.max(0, entry.reserved - reserve)
-  entry.settled = math.max(0, entry.settled + cost)
-  entry.overrun = entry.overrun + math.max(0, cost - reserve)
-  entry.presumed = entry.presumed + (presumed and cost or 0)
+  local reserved, settled = entry.reserved - reserve, entry.settled + cost
+  entry.reserved, entry.settled = reserved > 0 and reserved or 0, settled > 0 and settled or 0
+  if cost > reserve then
+    entry.overrun = entry.overrun + cost - reserve
+  end
+  if presumed then
+    entry.presumed = entry.presumed + cost
+  end
   ledger.changed(entry)
 end
 

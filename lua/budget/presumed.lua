@@ -1,13 +1,17 @@
 -- Costs that were presumed because the holder died: its lease was settled at the reserve. Should it
 -- tell its cost after all, the difference counts, once.
 
+local function ms_of(period)
+  return period == PACKED.no_period and -1 or period * 1000
+end
+
 --- What a late release needs to correct a presumed cost, kept with the finished id.
 function presumed.tail(lease)
-  local reserve, period, tenant_period = charges.reservation(lease)
-  if period < 0 and tenant_period < 0 or records.state(lease) == STATE.granted then
+  local period, tenant_period = ms_of(lease[LEASE.period]), ms_of(lease[LEASE.tenant_period])
+  if period < 0 and tenant_period < 0 or lease[LEASE.state] == STATE.granted then
     return ''
   end
-  return struct.pack('<dddd', lease[LEASE.fence], reserve, period, tenant_period)
+  return struct.pack('<dddd', lease[LEASE.fence], lease[LEASE.reserve], period, tenant_period)
 end
 
 --- The holder of a reaped lease tells its cost after all: the difference counts once.

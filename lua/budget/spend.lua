@@ -1,36 +1,74 @@
 -- Where money went: settled costs by tenant, route and model of each month-like period, and by run.
 -- Both are bounded: beyond it, new combinations are booked under "other", and the runs that were
 -- used longest ago are forgotten.
-local totals, runs
+local totals, runs -- where -> tenant -> cost of this batch; "tenant TAB run" -> cost
 
 function spend.begin()
   totals, runs = {}, {}
 end
 
-local function period_first()
-  local kind = ledger.policy().period
-  return kind > 0 and ledger.period(kind).first or 0
-end
-
---- `line` is "route TAB model TAB run" as the release tells it, "" for what nobody tells.
-function spend.book(tenant, line, cost)
+--- `place` is where the release tells to book it (lib/uses.lua).
+function spend.book(tenant, place, cost)
   if cost <= 0 then
     return
   end
-  local where, run = string.match(line, '^([^\t]*\t[^\t]*)\t?(.*)$')
-  local field = string.format('%.0f\t%s\t%s', period_first(), tenant, where or '\t')
-  totals[field] = (totals[field] or 0) + cost
-  if run and run ~= '' then
-    local name = tenant .. '\t' .. run
+  local sums = totals[place.where]
+  if not sums then
+    sums = {}
+    totals[place.where] = sums
+  end
+  sums[tenant] = (sums[tenant] or 0) + cost
+  if place.run ~= '' then
+    local name = tenant .. '\t' .. place.run
     runs[name] = (runs[name] or 0) + cost
   end
 end
 
-local function bounded(field)
-  if redis.call('HLEN', key_spend) < SPEND.most or redis.call('HEXISTS', key_spend, field) == 1 then
-    return field
+--- Sums stop where numbers end, rather than fail half-way through a commit.
+local function add(key, fields, costs)
+  if #fields == 0 then
+    return
   end
-  return string.match(field, '^[^\t]*\t') .. 'other\tother\tother'
+  local sums, words = redis.call('HMGET', key, unpack(fields)), {}
+  for i = 1, #fields do
+    local sum = (tonumber(sums[i]) or 0) + costs[i]
+    words[2 * i - 1] = fields[i]
+    words[2 * i] = string.format('%.0f', sum < LEDGER.most and sum or LEDGER.most)
+  end
+  redis.call('HSET', key, unpack(words))
+end
+
+--- Takes out what there is no room for; returns its cost.
+local function take_overflow(fields, costs)
+  local room, cost = SPEND.most - redis.call('HLEN', key_spend), 0
+  if #fields <= room then
+    return 0
+  end
+  for i = #fields, 1, -1 do
+    if redis.call('HEXISTS', key_spend, fields[i]) == 0 then
+      if room <= 0 then
+        cost = cost + table.remove(costs, i)
+        table.remove(fields, i)
+      end
+      room = room - 1
+    end
+  end
+  return cost
+end
+
+local function commit_totals()
+  local kind, fields, costs = ledger.policy().period, {}, {}
+  local period = string.format('%.0f\t', kind > 0 and ledger.period(kind).first or 0)
+  for where, sums in pairs(totals) do
+    for tenant, cost in pairs(sums) do
+      fields[#fields + 1], costs[#costs + 1] = period .. tenant .. '\t' .. where, cost
+    end
+  end
+  local overflow = take_overflow(fields, costs)
+  add(key_spend, fields, costs)
+  if overflow > 0 then
+    add(key_spend, { period .. 'other\tother\tother' }, { overflow })
+  end
 end
 
 local function forget_oldest()
@@ -42,21 +80,23 @@ local function forget_oldest()
   end
 end
 
---- Sums stop where numbers end, rather than fail half-way through a commit.
-local function add(key, field, cost)
-  local sum = tonumber(redis.call('HGET', key, field) or 0) or 0
-  redis.call('HSET', key, field, string.format('%.0f', math.min(sum + cost, LEDGER.most)))
+local function commit_runs()
+  local names, costs, uses_at = {}, {}, {}
+  for name, cost in pairs(runs) do
+    local n = #names + 1
+    names[n], costs[n] = name, cost
+    uses_at[2 * n - 1], uses_at[2 * n] = cell.now, name
+  end
+  add(key_run_spend, names, costs)
+  redis.call('ZADD', key_spend_runs, unpack(uses_at))
+  forget_oldest()
 end
 
 function spend.commit()
-  for field, cost in pairs(totals) do
-    add(key_spend, bounded(field), cost)
+  if next(totals) then
+    commit_totals()
   end
   if next(runs) then
-    for name, cost in pairs(runs) do
-      add(key_run_spend, name, cost)
-      redis.call('ZADD', key_spend_runs, cell.now, name)
-    end
-    forget_oldest()
+    commit_runs()
   end
 end

@@ -1,8 +1,10 @@
--- What rules have charged to a lease, read from its record (lib/records.lua).
+-- What terms have charged to a lease, read from its record (lib/records.lua) into its fields (LEASE)
+-- once, when it ends. Periods stay in seconds; PACKED.no_period is none.
 
-local function tail_of(raw)
-  local at = PACKED.fixed + 1
-  for _ = 1, 3 do
+--- Where the part behind the three texts begins; nil where there is none.
+local function tail_of(raw, account)
+  local at = PACKED.fixed + 2 + #account
+  for _ = 1, 2 do
     local length = string.byte(raw, at)
     if not length then
       return nil
@@ -12,29 +14,22 @@ local function tail_of(raw)
   return at + 8 <= #raw and at or nil
 end
 
-local function ms_of(period)
-  return period == PACKED.no_period and -1 or period * 1000
-end
-
---- The reserve and the first ms of the periods (the cell's, the tenant's) that it was made in.
-function charges.reservation(lease)
+--- Fills in the grant's time, reserve, tokens, periods, state, and the pool of the flow (false for
+--- none) with the ms that it was charged.
+function charges.read(lease)
   local raw = lease[LEASE.raw]
-  local reserve, _, period = struct.unpack('<dI4I4', raw, PACKED.reserve + 1)
-  local at = tail_of(raw)
-  return reserve, ms_of(period), at and ms_of(struct.unpack('<I4', raw, at)) or -1
-end
-
---- The pool of the flow, the ms that it was charged, the ms since the grant; nil where none was.
-function charges.share(lease, now)
-  local raw = lease[LEASE.raw]
-  local at = tail_of(raw)
-  if not at or string.byte(raw, at + 8) == 0 then
-    return nil
+  lease[LEASE.granted_at], lease[LEASE.reserve], lease[LEASE.tokens], lease[LEASE.period],
+    lease[LEASE.state] = struct.unpack('<ddI4I4B', raw, PACKED.granted_at + 1)
+  lease[LEASE.tenant_period], lease[LEASE.charged], lease[LEASE.pool] = PACKED.no_period, 0, false
+  local at = tail_of(raw, lease[LEASE.account])
+  if at then
+    local named
+    lease[LEASE.tenant_period], lease[LEASE.charged], named = struct.unpack('<I4I4B', raw, at)
+    lease[LEASE.pool] = named > 0 and string.sub(raw, at + 9, at + 8 + named)
   end
-  local charged, pool = struct.unpack('<I4Bc0', raw, at + 4)
-  return pool, charged, now - struct.unpack('<d', raw, PACKED.reserve - 7)
 end
 
+--- The tokens that the request was estimated at.
 function charges.tokens(lease)
-  return (struct.unpack('<I4', lease[LEASE.raw], PACKED.reserve + 9))
+  return (struct.unpack('<I4', lease[LEASE.raw], PACKED.granted_at + 17))
 end

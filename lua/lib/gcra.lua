@@ -19,5 +19,6 @@ end
 --- How many whole units are left, and the ms after which the bucket is full.
 function gcra.left(tat, now, interval, burst)
   local used = tat > now and tat - now or 0
-  return math.max(0, math.floor((burst - used) / interval)), used
+  local units = (burst - used) / interval
+  return units > 0 and units - units % 1 or 0, used
 end

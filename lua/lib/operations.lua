@@ -30,7 +30,8 @@ end
 
 --- The tenant's rates after the current operation, 24 bytes (tenants/tenant_rates.lua).
 function operations.tell_limits(packed)
-  limits[#limits + 1] = string.char(current - 1) .. packed
+  local n = #limits
+  limits[n + 1], limits[n + 2] = string.char(current - 1), packed
 end
 
 function operations.limits()

@@ -13,25 +13,22 @@ function records.begin()
 end
 
 --- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period (s), state,
---- attempt, account, then the owner daemon and the session; the texts behind their lengths. Where
---- rules have more to remember: the tenant's period (s), the hold that it was charged (ms), and the
---- pool of the flow.
+--- attempt, account, then the owner daemon and the session; the texts behind their lengths. Under
+--- terms also the tenant's period (s), the hold that it was charged (ms), and the pool of the flow.
 function records.seal(lease, batch, op, now, expires_at, daemon, state)
-  local account = lease[LEASE.account]
-  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, lease[LEASE.flags], lease[LEASE.model],
-    lease[LEASE.fence], expires_at, batch[op + OP.claim], now, batch[op + OP.reserve],
-    batch[op + OP.tokens], lease[LEASE.period], state, 1, #account, account, #daemon, daemon, 0)
-  if lease[LEASE.pool] or lease[LEASE.tenant_period] ~= PACKED.no_period then
-    local pool = lease[LEASE.pool] or ''
-    raw = raw .. pack('<I4I4Bc0', lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
-  end
-  lease[LEASE.raw] = raw
+  local account, pool = lease[LEASE.account], lease[LEASE.pool] or ''
+  lease[LEASE.raw] = pack('<BBI2dddddI4I4BI2Bc0Bc0BI4I4Bc0', 1, lease[LEASE.flags],
+    lease[LEASE.model], lease[LEASE.fence], expires_at, batch[op + OP.claim], now,
+    batch[op + OP.reserve], batch[op + OP.tokens], lease[LEASE.period], state, 1, #account, account,
+    #daemon, daemon, 0, lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
 end
 
---- A lease that terms have something to remember of; `seal` makes its record.
-function records.bound_lease(flags, model, fence, account)
-  return { false, flags + ACQUIRE.bound, model, fence, account, PACKED.no_period,
-    PACKED.no_period, 0, false }
+--- Makes `lease` one that terms may have something to remember of; `seal` makes its record.
+function records.bind(lease, flags, model, fence, account, tenant_name)
+  lease[LEASE.flags], lease[LEASE.model], lease[LEASE.fence] = flags + ACQUIRE.bound, model, fence
+  lease[LEASE.account], lease[LEASE.tenant] = account, tenant_name
+  lease[LEASE.period], lease[LEASE.tenant_period] = PACKED.no_period, PACKED.no_period
+  lease[LEASE.charged], lease[LEASE.pool] = 0, false
 end
 
 --- Fills `lease`, one under no terms; returns its record.

@@ -66,6 +66,11 @@ function requests.look_up(id, raw)
   return raw and not finished.known(id) and (read_lease(raw, {}) or set_aside(id, raw))
 end
 
+--- The table of a lease that begins under an id of this slot, if it has one.
+function requests.blank(slot)
+  return slot and blanks[slot] or {}
+end
+
 --- A lease under no terms begins under the id, which has a slot; returns it.
 function requests.begin_plain(op, id, slot, model, fence, account)
   local lease = blanks[slot]

@@ -1,23 +1,24 @@
 -- What a release tells of the use that ends: its cost, its tokens, and where the cost is booked.
-local spends
+local places -- line of `spends` -> where to book ("route TAB model"), and under which run, or ""
+local NOWHERE = { where = '\t', run = '' }
 
 function uses.begin()
-  spends = {}
+  places = {}
   for line in string.gmatch(arg_spends, '[^\n]+') do
-    spends[#spends + 1] = line
+    local where, run = string.match(line, '^([^\t]*\t[^\t]*)\t?(.*)$')
+    places[#places + 1] = where and { where = where, run = run } or NOWHERE
   end
 end
 
 function uses.tells_cost(op)
-  return math.floor(operations.batch[op + OP.flags] / RELEASE.cost) % 2 == 1
+  return operations.batch[op + OP.flags] % (2 * RELEASE.cost) >= RELEASE.cost
 end
 
 function uses.tells_tokens(op)
-  return math.floor(operations.batch[op + OP.flags] / RELEASE.tokens) % 2 == 1
+  return operations.batch[op + OP.flags] % (2 * RELEASE.tokens) >= RELEASE.tokens
 end
 
---- "route TAB model TAB run", or "" where nothing is told.
-function uses.spend_line(op)
-  local number = op and operations.batch[op + OP.demand] or 0
-  return number > 0 and spends[number] or ''
+--- Where the cost is booked.
+function uses.place_of(op)
+  return op and places[operations.batch[op + OP.demand]] or NOWHERE
 end

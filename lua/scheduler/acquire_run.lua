@@ -1,6 +1,6 @@
--- A run of acquires, in one loop. Under no terms (tenants', budgets', of a queue) an id that was made
--- just now needs no more than the choice and a lease; any other acquire goes its whole way
--- (acquire.lua).
+-- A run of acquires, in one loop. An id that was made just now needs no look at what is held under
+-- it; under no terms (tenants', budgets', of a queue) no more than the choice and a lease. Any other
+-- acquire goes its whole way (acquire.lua).
 local begin_plain = requests.begin_plain
 
 --- Begins a lease under no terms; returns its expiry.
@@ -31,7 +31,7 @@ end
 
 operations.runs[KIND.acquire] = function(list, at, length)
   local batch, held, slot_of, demands = operations.batch, requests.held, operations.slots, choice.demands
-  local halted = variant == 'tick_oom' or cell.now < cell.recover_until or is_under_terms()
+  local may_grant, is_plain = variant ~= 'tick_oom', cell.now >= cell.recover_until and not is_under_terms()
   while at <= length do
     local i = list[at]
     local op, id = (i - 1) * OP.fields, arg_id(i)
@@ -40,13 +40,14 @@ operations.runs[KIND.acquire] = function(list, at, length)
     end
     local slot, targets = slot_of[id], demands[batch[op + OP.demand]]
     -- Nothing is held under an id that was made just now, unless this batch holds it.
-    local is_plain = not halted and targets and held[slot] == nil
+    local is_new = may_grant and targets and held[slot] == nil
       and batch[op + OP.flags] % 2 == ACQUIRE.fresh and batch[op + OP.lease_ms] >= 1
-    if not (is_plain and take(i, op, id, slot, targets)) then
+    if not (is_new and is_plain and take(i, op, id, slot, targets)) then
       operations.set_current(i)
-      acquire.execute(op, id, slot, targets)
+      local go = is_new and acquire.decide or acquire.execute
+      go(op, id, slot, targets)
       -- From now on somebody may wait.
-      halted = halted or is_under_terms()
+      is_plain = is_plain and not is_under_terms()
     end
     at = at + 1
   end

@@ -1,12 +1,24 @@
 -- How leases end: settled with every rule that they were charged to, once.
 local holders = {} -- a kept list, see lib/order.lua
 
+--- Settles a lease, whose charges were read, with every term that it was charged to.
+local function settle_terms(id, lease, op)
+  local name = tenants.name_in(id)
+  local tenant = tenants.get(name)
+  lease[LEASE.tenant] = name
+  terms.settle(lease, nil, op, tenant, id)
+  if tenant then
+    tenants.changed(tenant)
+  end
+end
+
 --- Returns how the lease has ended, with what a late release may need.
-local function settle_terms(id, lease, op, how)
-  if records.state(lease) == STATE.granted then
+local function end_bound(id, lease, op, how)
+  charges.read(lease)
+  if lease[LEASE.state] == STATE.granted then
     waiters.forget(id)
   end
-  terms.settle(lease, nil, op, tenants.get(tenants.name_in(id)), id)
+  settle_terms(id, lease, op)
   return op and how or how .. presumed.tail(lease)
 end
 
@@ -18,7 +30,7 @@ function endings.finish_all(ids, ended, ops, n, how)
   for i = 1, n do
     local flags, ending = ended[i][LEASE.flags], how
     if flags >= ACQUIRE.bound then
-      ending = settle_terms(ids[i], ended[i], ops[i], how)
+      ending = end_bound(ids[i], ended[i], ops[i], how)
     end
     if flags % 2 ~= ACQUIRE.fresh or #ending > 1 then
       finished.remember(ids[i], ending)
@@ -38,7 +50,8 @@ function endings.take_back(id)
   local lease = requests.look_up(id, redis.call('HGET', key_requests, id))
   if lease then
     rules.settle_all({ lease }, { accounts.get(lease[LEASE.account]) or false }, {}, 1)
-    terms.settle(lease, nil, nil, tenants.get(tenants.name_in(id)), id)
+    charges.read(lease)
+    settle_terms(id, lease, nil)
     requests.forget(id, slot)
   end
 end

@@ -2,28 +2,31 @@
 -- budgets', of a queue): those rules are not asked then.
 
 --- Fills a lease that terms may have something to remember of.
-local function begin_bound(op, id, account, target, fence, tenant, home, daemon, state)
+local function begin_bound(lease, op, id, account, target, fence, tenant, home, daemon, state)
   local batch, now = operations.batch, cell.now
-  local lease = records.bound_lease(batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name])
+  records.bind(lease, batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name],
+    tenant and tenant[TENANT.name] or tenants.name_in(id))
   terms.charge(lease, account, op, tenant, id, home)
+  if tenant then
+    tenants.changed(tenant)
+  end
   records.seal(lease, batch, op, now, now + batch[op + OP.lease_ms], daemon, state)
-  return lease
 end
 
 --- A slot of `account` is held for the operation from now on; returns the lease and its expiry.
 --- `home` is the pool of its first target. A lease that was handed off tells whose it is (`daemon`)
 --- and whether that daemon must claim it first (`state`).
 function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon, state)
-  local lease = {}
+  local lease = requests.blank(slot)
   if tenant or cell.is_budgeted or cell.waiting > 0 then
-    lease = begin_bound(op, id, account, target, fence, tenant, home, daemon or arg_daemon,
+    begin_bound(lease, op, id, account, target, fence, tenant, home, daemon or arg_daemon,
       state or STATE.leased)
   else
     records.fill_plain(lease, operations.batch, op, target.model, fence, cell.now, account[ACCOUNT.name])
   end
   rules.charge(lease, account, op)
   requests.put(id, slot, lease)
-  local expires_at = records.expires_at(lease)
+  local expires_at = cell.now + operations.batch[op + OP.lease_ms]
   expiry.watch(id, expires_at)
   return lease, expires_at
 end

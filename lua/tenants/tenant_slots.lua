@@ -11,16 +11,17 @@ end
 function tenant_slots.charge(_, _, _, tenant)
   if tenant then
     tenant[TENANT.in_flight] = tenant[TENANT.in_flight] + 1
-    tenants.changed(tenant)
   end
 end
 
 function tenant_slots.settle(_, _, _, tenant)
-  if tenant then
-    tenant[TENANT.in_flight] = math.max(0, tenant[TENANT.in_flight] - 1)
-    tenants.changed(tenant)
-    if tenant[TENANT.blocked] then
-      parking.unblock(tenant)
-    end
+  if not tenant then
+    return
+  end
+  if tenant[TENANT.in_flight] > 0 then
+    tenant[TENANT.in_flight] = tenant[TENANT.in_flight] - 1
+  end
+  if tenant[TENANT.blocked] then
+    parking.unblock(tenant)
   end
 end

@@ -7,24 +7,35 @@
 --- The hold in ms that a grant is charged with: the flow's mean, else its pool's. Before anything was
 --- measured next to nothing: a guess too high would put the pool's virtual time ahead of everybody.
 local function expected_hold(flow)
-  return math.floor(flow.hold > 0 and flow.hold or flow.pool.hold > 0 and flow.pool.hold
-    or FLOWS.first_hold)
+  local hold = flow.hold > 0 and flow.hold or flow.pool.hold > 0 and flow.pool.hold or FLOWS.first_hold
+  return hold - hold % 1
 end
 
 local function tag_of(flow, ms)
-  return math.floor(ms * 1000 / flow.weight)
+  local tag = ms * 1000 / flow.weight
+  return tag - tag % 1
 end
 
-function fair_share.charge(lease, _, _, tenant, id, home)
+--- The tag that the flow's next service starts at.
+local function start_of(flow)
+  if cell.waiting > 0 and flows.is_backlogged(flow) then
+    return flow.start
+  end
+  return flow.finish > flow.pool.time and flow.finish or flow.pool.time
+end
+
+function fair_share.charge(lease, _, _, tenant, _, home)
   if not home or not tenant and cell.waiting == 0 then
     return
   end
-  local flow = flows.of(home, tenants.name_in(id))
+  local flow = flows.of(home, lease[LEASE.tenant])
   local hold, pool, was_ready = expected_hold(flow), flow.pool, flow.ready and flows.lift(flow)
-  local start = flows.is_backlogged(flow) and flow.start or math.max(pool.time, flow.finish)
-  pool.time = math.max(pool.time, start)
-  flow.finish = start + tag_of(flow, hold)
-  flow.start, flow.in_flight = flow.finish, flow.in_flight + 1
+  local start = start_of(flow)
+  if start > pool.time then
+    pool.time = start
+  end
+  local finish = start + tag_of(flow, hold)
+  flow.finish, flow.start, flow.in_flight = finish, finish, flow.in_flight + 1
   if was_ready then
     flows.set_ready(flow, true)
   end
@@ -37,17 +48,16 @@ local function learn(mean, held, memory_length)
 end
 
 --- A grant that nobody has claimed was no service, and says nothing about holds.
-function fair_share.settle(lease, _, _, _, id)
-  local pool_name, charged, held = charges.share(lease, cell.now)
-  if not pool_name then
+function fair_share.settle(lease)
+  if not lease[LEASE.pool] then
     return
   end
-  local flow, claimed = flows.of(pool_name, tenants.name_in(id)), records.state(lease) == STATE.leased
-  local was_ready, served = flow.ready and flows.lift(flow), claimed and held or 0
-  local correction = tag_of(flow, served) - tag_of(flow, charged)
-  flow.finish = math.max(0, flow.finish + correction)
-  flow.start = math.max(0, flow.start + correction)
-  flow.in_flight = math.max(0, flow.in_flight - 1)
+  local flow, held = flows.of(lease[LEASE.pool], lease[LEASE.tenant]), cell.now - lease[LEASE.granted_at]
+  local claimed, was_ready = lease[LEASE.state] == STATE.leased, flow.ready and flows.lift(flow)
+  local correction = tag_of(flow, claimed and held or 0) - tag_of(flow, lease[LEASE.charged])
+  local finish, start = flow.finish + correction, flow.start + correction
+  flow.finish, flow.start = finish > 0 and finish or 0, start > 0 and start or 0
+  flow.in_flight = flow.in_flight > 0 and flow.in_flight - 1 or 0
   if claimed then
     flow.hold = learn(flow.hold, held, FLOWS.hold_memory)
     flow.pool.hold = learn(flow.pool.hold, held, FLOWS.pool_memory)

@@ -1,19 +1,14 @@
 -- The view of flows: a tenant at a pool, with its tags (fair_share.lua), and its places among those
 -- that are ready to be served. A waiter belongs to the flow of its first target's pool.
 -- Tags are whole numbers, so they stay exact and sort as text.
-local known, epoch, changed
+local known, epoch, changed -- known: pool -> tenant's name -> flow
 
 function flows.begin()
   known = memory.of('flows', cell.admission)
   epoch, changed = memory.epoch, {}
 end
 
-local function read(flow, raw)
-  flow.start, flow.finish, flow.hold, flow.share, flow.in_flight = 0, 0, 0, 0, 0
-  flow.ready, flow.demands = false, {}
-  if not raw or #raw < FLOWS.flow then
-    return
-  end
+local function decode(flow, raw)
   local ready
   flow.start, flow.finish, flow.hold, flow.share, flow.in_flight, ready = struct.unpack('<ddddI4B', raw)
   flow.ready = ready == 1
@@ -23,20 +18,29 @@ local function read(flow, raw)
   end
 end
 
---- The flow of a tenant's name at a pool.
-function flows.of(pool_name, tenant_name)
-  local key = pool_name .. '\t' .. tenant_name
-  local flow = known[key]
-  if flow and flow.epoch == epoch then
-    return flow
-  end
-  flow = { key = key, epoch = epoch, tenant = tenant_name, pool = pools.of(pool_name), changed = false }
-  read(flow, redis.call('HGET', key_flows, key))
+local function read(pool_name, tenant_name)
   local tenant = tenants.get(tenant_name)
   local reserved = tenant and tenant[TENANT.reserved]
-  flow.weight = tenant and tenant[TENANT.weight] or 1
-  flow.reserved = reserved and reserved[pool_name] or 0
-  known[key] = flow
+  local flow = { key = pool_name .. '\t' .. tenant_name, epoch = epoch, tenant = tenant_name,
+    pool = pools.of(pool_name), weight = tenant and tenant[TENANT.weight] or 1,
+    reserved = reserved and reserved[pool_name] or 0, is_stranger = not tenant, start = 0,
+    finish = 0, hold = 0, share = 0, in_flight = 0, ready = false, demands = {}, changed = false }
+  local raw = redis.call('HGET', key_flows, flow.key)
+  if raw and #raw >= FLOWS.flow then
+    decode(flow, raw)
+  end
+  return flow
+end
+
+--- The flow of a tenant's name at a pool.
+function flows.of(pool_name, tenant_name)
+  local of_pool = known[pool_name] or {}
+  known[pool_name] = of_pool
+  local flow = of_pool[tenant_name]
+  if not flow or flow.epoch ~= epoch then
+    flow = read(pool_name, tenant_name)
+    of_pool[tenant_name] = flow
+  end
   return flow
 end
 
@@ -45,8 +49,8 @@ function flows.touch(flow)
   if not flow.changed then
     flow.changed = true
     changed[#changed + 1] = flow
+    pools.touch(flow.pool)
   end
-  pools.touch(flow.pool)
 end
 
 function flows.is_backlogged(flow)
@@ -138,21 +142,17 @@ local function packed(flow)
   return raw
 end
 
---- A flow of nobody's terms that is idle is forgotten: names are bounded by nothing else.
-local function is_idle_stranger(flow)
-  return flow.in_flight == 0 and not flows.is_backlogged(flow) and not tenants.get(flow.tenant)
-end
-
+--- An idle flow under nobody's terms is forgotten: names are bounded by nothing else.
 function flows.commit()
-  local words, gone = {}, {}
+  local words, gone, n = {}, {}, 0
   for i = 1, #changed do
     local flow = changed[i]
     flow.changed = false
-    if is_idle_stranger(flow) then
+    if flow.is_stranger and flow.in_flight == 0 and not flows.is_backlogged(flow) then
       gone[#gone + 1] = flow.key
-      known[flow.key] = nil
+      known[flow.pool.name][flow.tenant] = nil
     else
-      words[#words + 1], words[#words + 2] = flow.key, packed(flow)
+      words[n + 1], words[n + 2], n = flow.key, packed(flow), n + 2
     end
   end
   commit.write('HDEL', key_flows, gone)

@@ -76,6 +76,11 @@ export const CODES = {
     tenant_period: 7,
     charged: 8,
     pool: 9,
+    granted_at: 10,
+    reserve: 11,
+    tokens: 12,
+    state: 13,
+    tenant: 14,
   },
   TENANT: {
     name: 1,
@@ -113,8 +118,8 @@ export const CODES = {
     rates: 13,
     rest: 14,
   },
-  /** Bytes of a lease's record before its texts, its reserve and its attempt; a period that is none. */
-  PACKED: { fixed: 55, reserve: 36, attempt: 53, no_period: 4_294_967_295 },
+  /** Bytes of a lease's record before its texts, the time of its grant and its attempt; no period. */
+  PACKED: { fixed: 55, granted_at: 28, attempt: 53, no_period: 4_294_967_295 },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
   ACQUIRE: { fresh: 1, bound: 2, priority: 16 },
   /** Flags of a release beside its outcome: what it tells of the use. */
@@ -146,6 +151,7 @@ export const CODES = {
     policy_size: 17,
     boundaries: "'_starts:'",
     size: 41,
+    periods: 8,
     calm: 0.95,
     most: 2 ** 52,
     most_cost: 1e12,
