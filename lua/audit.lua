@@ -24,6 +24,7 @@
 --- @include lib/charges.lua
 
 records.begin()
+charges.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
 local differences = {}
 
@@ -66,7 +67,7 @@ local function count_rules(id, lease)
   local tenant = string.match(id, '^[^/]*')
   charges.read(lease)
   add(by_tenant, tenant, 1)
-  if lease[LEASE.pool] then
+  if lease[LEASE.pool] and lease[LEASE.charged] ~= PACKED.uncharged then
     add(by_flow, lease[LEASE.pool] .. '\t' .. tenant, 1)
   end
   for scope, period in pairs({ ['*'] = lease[LEASE.period], [tenant] = lease[LEASE.tenant_period] }) do

@@ -75,6 +75,7 @@
 --- @include budget/spend.lua
 --- @include waiting/pools.lua
 --- @include waiting/flows.lua
+--- @include waiting/tags.lua
 --- @rules
 --- @include waiting/waiters.lua
 --- @include waiting/parking.lua
@@ -93,6 +94,7 @@
 --- @include lib/commit.lua
 
 records.begin()
+charges.begin()
 head.begin()
 local early_reply = replies.kept() or cell.begin()
 if early_reply then

@@ -14,9 +14,6 @@ end
 --- has fallen well below.
 function alarms.watch(entry, reserve, warn, stop)
   local sum = entry.settled + entry.reserved
-  if sum <= warn and not entry.warned then
-    return
-  end
   local warned = entry.warned and sum - reserve >= warn * LEDGER.calm
   if not warned and warn >= 0 and sum > warn then
     warned = true

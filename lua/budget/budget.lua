@@ -4,51 +4,54 @@
 --   with a cost      at that cost, even past `stop` (what lies above the reserve is `overrun`)
 --   without one      at the reserve; a reaped lease so is *presumed*, until its holder tells better
 --   never claimed    at 0
-local EVERYBODY = ledger.all
+local policy, all, period -- of the cell's budget: its entry and its period; `all` is nil without one
 
---- The ms until the period of a kind is over (0: never) where its account has no room for `reserve`.
-local function wait_of(scope, kind, stop, reserve)
-  local period = ledger.period(kind)
-  local entry = ledger.of(scope, period.first)
-  if entry.settled + entry.reserved + reserve > stop then
-    return period.last < math.huge and period.last - cell.now or 0
+function budget.begin()
+  policy, all, period = ledger.policy(), nil, nil
+  if policy.period > 0 then
+    all, period = ledger.current(ledger.all, policy.period)
   end
+end
+
+--- The ms until a period is over; 0 for never.
+local function rest_of(one)
+  return one.last < math.huge and one.last - cell.now or 0
 end
 
 function budget.admit(op, tenant)
-  local reserve, all_wait, own_wait = operations.batch[op + OP.reserve], nil, nil
-  if cell.is_budgeted then
-    local policy = ledger.policy()
-    all_wait = wait_of(EVERYBODY, policy.period, policy.stop, reserve)
+  local reserve, after_ms = operations.batch[op + OP.reserve], nil
+  if all and all.settled + all.reserved + reserve > policy.stop then
+    after_ms = rest_of(period)
   end
   if tenant and tenant[TENANT.period] > 0 then
-    own_wait = wait_of(tenant[TENANT.name], tenant[TENANT.period], tenant[TENANT.stop], reserve)
+    local own, own_period = ledger.current(tenant[TENANT.name], tenant[TENANT.period])
+    if own.settled + own.reserved + reserve > tenant[TENANT.stop] then
+      after_ms = math.max(after_ms or 0, rest_of(own_period))
+    end
   end
-  if all_wait or own_wait then
-    return REASON.budget_stop, math.max(all_wait or 0, own_wait or 0), false
+  if after_ms then
+    return REASON.budget_stop, after_ms, false
   end
 end
 
---- Reserves under a scope; returns the period's first second.
-local function reserve_under(scope, kind, reserve, warn, stop)
-  local first = ledger.period(kind).first
-  local entry = ledger.of(scope, first)
+local function reserve_in(entry, reserve, warn, stop)
   entry.reserved, entry.requests = entry.reserved + reserve, entry.requests + 1
   ledger.changed(entry)
-  alarms.watch(entry, reserve, warn, stop)
-  return first / 1000
+  if entry.warned or entry.settled + entry.reserved > warn then
+    alarms.watch(entry, reserve, warn, stop)
+  end
 end
 
 function budget.charge(lease, _, op, tenant)
   local reserve = operations.batch[op + OP.reserve]
-  if cell.is_budgeted then
-    local policy = ledger.policy()
-    lease[LEASE.period] =
-      reserve_under(EVERYBODY, policy.period, reserve, policy.warn, policy.stop)
+  if all then
+    reserve_in(all, reserve, policy.warn, policy.stop)
+    lease[LEASE.period] = period.first / 1000
   end
   if tenant and tenant[TENANT.period] > 0 then
-    lease[LEASE.tenant_period] = reserve_under(tenant[TENANT.name], tenant[TENANT.period], reserve,
-      tenant[TENANT.warn], tenant[TENANT.stop])
+    local own, own_period = ledger.current(tenant[TENANT.name], tenant[TENANT.period])
+    reserve_in(own, reserve, tenant[TENANT.warn], tenant[TENANT.stop])
+    lease[LEASE.tenant_period] = own_period.first / 1000
   end
 end
 
@@ -63,16 +66,16 @@ local function cost_of(lease, op)
 end
 
 function budget.settle(lease, _, op)
-  local all, own, reserve = lease[LEASE.period], lease[LEASE.tenant_period], lease[LEASE.reserve]
-  if all == PACKED.no_period and own == PACKED.no_period then
+  local first, own_first, reserve = lease[LEASE.period], lease[LEASE.tenant_period], lease[LEASE.reserve]
+  if first == PACKED.no_period and own_first == PACKED.no_period then
     return
   end
   local cost, presumed = cost_of(lease, op)
-  if all ~= PACKED.no_period then
-    ledger.settle(ledger.of(EVERYBODY, all * 1000), reserve, cost, presumed)
+  if first ~= PACKED.no_period then
+    ledger.settle(ledger.of(ledger.all, first * 1000), reserve, cost, presumed)
   end
-  if own ~= PACKED.no_period then
-    ledger.settle(ledger.of(lease[LEASE.tenant], own * 1000), reserve, cost, presumed)
+  if own_first ~= PACKED.no_period then
+    ledger.settle(ledger.of(lease[LEASE.tenant], own_first * 1000), reserve, cost, presumed)
   end
   spend.book(lease[LEASE.tenant], uses.place_of(op), cost)
 end

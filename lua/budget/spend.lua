@@ -33,7 +33,7 @@ local function add(key, fields, costs)
   for i = 1, #fields do
     local sum = (tonumber(sums[i]) or 0) + costs[i]
     words[2 * i - 1] = fields[i]
-    words[2 * i] = string.format('%.0f', sum < LEDGER.most and sum or LEDGER.most)
+    words[2 * i] = string.format('%d', sum < LEDGER.most and sum or LEDGER.most)
   end
   redis.call('HSET', key, unpack(words))
 end

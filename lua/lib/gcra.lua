@@ -20,5 +20,5 @@ end
 function gcra.left(tat, now, interval, burst)
   local used = tat > now and tat - now or 0
   local units = (burst - used) / interval
-  return units > 0 and units - units % 1 or 0, used
+  return units > 0 and units - units % 1 or 0, used + -used % 1
 end

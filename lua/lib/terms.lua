@@ -4,5 +4,6 @@
 --                        -1: never), and whether the request may wait for that
 --   charge(lease, account, op, tenant, id, home)   `home`: the pool of the first target
 --   settle(lease, nil, op, tenant, id)
--- `tenant` is nil where the cell has not registered one. admit only looks, so a refused operation
--- writes nothing.
+-- `tenant` is nil where the cell has not registered one; its record is written for every lease that
+-- begins or ends. A lease that ends has its charges in its fields (lib/charges.lua), and one that
+-- begins gets them there. admit only looks, so a refused operation writes nothing.

@@ -1,32 +1,25 @@
 -- How leases begin, charged to every rule, and live on. Most of them are under no terms (tenants',
 -- budgets', of a queue): those rules are not asked then.
 
---- Fills a lease that terms may have something to remember of.
-local function begin_bound(lease, op, id, account, target, fence, tenant, home, daemon, state)
-  local batch, now = operations.batch, cell.now
-  records.bind(lease, batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name],
-    tenant and tenant[TENANT.name] or tenants.name_in(id))
-  terms.charge(lease, account, op, tenant, id, home)
-  if tenant then
-    tenants.changed(tenant)
-  end
-  records.seal(lease, batch, op, now, now + batch[op + OP.lease_ms], daemon, state)
-end
-
 --- A slot of `account` is held for the operation from now on; returns the lease and its expiry.
 --- `home` is the pool of its first target. A lease that was handed off tells whose it is (`daemon`)
 --- and whether that daemon must claim it first (`state`).
 function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon, state)
-  local lease = requests.blank(slot)
+  local lease, batch, now = requests.blank(slot), operations.batch, cell.now
+  local expires_at = now + batch[op + OP.lease_ms]
   if tenant or cell.is_budgeted or cell.waiting > 0 then
-    begin_bound(lease, op, id, account, target, fence, tenant, home, daemon or arg_daemon,
-      state or STATE.leased)
+    records.bind(lease, batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name],
+      tenant and tenant[TENANT.name] or tenants.name_in(id))
+    terms.charge(lease, account, op, tenant, id, home)
+    if tenant then
+      tenants.changed(tenant)
+    end
+    records.seal(lease, batch, op, now, expires_at, daemon or arg_daemon, state or STATE.leased)
   else
-    records.fill_plain(lease, operations.batch, op, target.model, fence, cell.now, account[ACCOUNT.name])
+    records.fill_plain(lease, batch, op, target.model, fence, now, account[ACCOUNT.name])
   end
   rules.charge(lease, account, op)
   requests.put(id, slot, lease)
-  local expires_at = cell.now + operations.batch[op + OP.lease_ms]
   expiry.watch(id, expires_at)
   return lease, expires_at
 end

@@ -50,24 +50,23 @@ function tenant_rates.settle(lease, _, op, tenant)
   end
 end
 
---- Limit a minute, what remains of it, and the ms until all of it does.
-local function left(tat, interval, burst)
-  if interval == 0 then
-    return 0, 0, 0
-  end
-  local units, full_in = left_of(tat, cell.now, interval, burst)
-  return math.floor(60000 / interval + 0.5), units, math.ceil(full_in)
-end
-
---- What is left of the tenant's rates, 24 bytes: of requests and of tokens.
+--- What is left of the tenant's rates, 24 bytes: the limit a minute, the units that remain and the ms
+--- until all of them do, of requests and of tokens.
 function tenant_rates.limits(tenant)
   if not tenant then
     return tenant_rates.none
   end
-  local limit, units, full_in =
-    left(tenant[TENANT.requests_at], tenant[TENANT.interval], tenant[TENANT.burst])
-  return struct.pack('<I4I4I4I4I4I4', limit, units, full_in,
-    left(tenant[TENANT.tokens_at], tenant[TENANT.token_interval], tenant[TENANT.token_burst]))
+  local units, tokens, full_in, tokens_full_in = 0, 0, 0, 0
+  if tenant[TENANT.interval] > 0 then
+    units, full_in =
+      left_of(tenant[TENANT.requests_at], cell.now, tenant[TENANT.interval], tenant[TENANT.burst])
+  end
+  if tenant[TENANT.token_interval] > 0 then
+    tokens, tokens_full_in = left_of(tenant[TENANT.tokens_at], cell.now,
+      tenant[TENANT.token_interval], tenant[TENANT.token_burst])
+  end
+  return struct.pack('<I4I4I4I4I4I4', tenant[TENANT.per_minute], units, full_in,
+    tenant[TENANT.tokens_per_minute], tokens, tokens_full_in)
 end
 
 function tenant_rates.has(tenant)

@@ -1,6 +1,8 @@
 -- The view of tenants (TENANT): their terms, as the cell has registered them, and one record each
 -- of what all of their gates count. A tenant that nobody has registered has no limits and weight 1.
-local known, epoch, changed
+local known, epoch
+local changed, changes, words = {}, 0, {} -- kept lists, see lib/order.lua
+local find, sub
 
 --- Terms: schema, flags, weight, slots, then interval and burst in ms of requests and of tokens,
 --- budget (stop, warn, period), and the reserved slots by pool.
@@ -9,7 +11,8 @@ local NO_LIMIT = 0
 
 function tenants.begin()
   known = memory.of('tenants', cell.admission)
-  epoch, changed = memory.epoch, {}
+  epoch, changes = memory.epoch, 0
+  find, sub = string.find, string.sub
 end
 
 local function read_reserved(raw, at)
@@ -23,6 +26,10 @@ local function read_reserved(raw, at)
   return reserved or false
 end
 
+local function per_minute(interval)
+  return interval > 0 and math.floor(60000 / interval + 0.5) or 0
+end
+
 --- A tenant (TENANT), or false for terms that cannot be decoded.
 local function read_terms(name, raw)
   if not raw or #raw < TENANTS.terms or string.byte(raw, 1) ~= 1 then
@@ -31,7 +38,8 @@ local function read_terms(name, raw)
   local _, flags, weight, slots, interval, burst, token_interval, token_burst, stop, warn, period, at =
     struct.unpack(TERMS, raw)
   return { name, -1, false, weight, slots, interval, burst, token_interval, token_burst, stop, warn,
-    period, read_reserved(raw, at), flags % 2 == 1, 0, 0, 0, false }
+    period, read_reserved(raw, at), flags % 2 == 1, 0, 0, 0, false,
+    per_minute(interval), per_minute(token_interval) }
 end
 
 local function read_state(tenant, raw)
@@ -48,7 +56,7 @@ end
 
 --- The tenant's name in "tenant/id".
 function tenants.name_in(id)
-  return string.sub(id, 1, (string.find(id, '/', 1, true) or 1) - 1)
+  return sub(id, 1, (find(id, '/', 1, true) or 1) - 1)
 end
 
 --- The tenant, or nil where the cell has not registered one of this name.
@@ -92,19 +100,19 @@ end
 --- What the tenant's gates count has changed.
 function tenants.changed(tenant)
   if not tenant[TENANT.changed] then
-    tenant[TENANT.changed] = true
-    changed[#changed + 1] = tenant
+    tenant[TENANT.changed], changes = true, changes + 1
+    changed[changes] = tenant
   end
 end
 
 function tenants.commit()
-  local words = {}
-  for i = 1, #changed do
+  local pack = struct.pack
+  for i = 1, changes do
     local tenant = changed[i]
     tenant[TENANT.changed] = false
     words[2 * i - 1] = tenant[TENANT.name]
-    words[2 * i] = struct.pack('<I4ddB', tenant[TENANT.in_flight], tenant[TENANT.requests_at],
+    words[2 * i] = pack('<I4ddB', tenant[TENANT.in_flight], tenant[TENANT.requests_at],
       tenant[TENANT.tokens_at], tenant[TENANT.blocked] and 1 or 0)
   end
-  commit.write('HSET', key_tenant_state, words)
+  commit.write('HSET', key_tenant_state, words, 2 * changes)
 end

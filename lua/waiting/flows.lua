@@ -99,9 +99,8 @@ function flows.join(flow, demand, ready)
     ready = was_ready
   else
     flow.start = math.max(pool.time, flow.finish)
-    pool.last = pool.backlog == 0 and cell.now or pool.last
     flow.share = flow.weight
-    pool.backlog = pool.backlog + flow.share
+    pools.add_backlog(pool, flow.share)
   end
   flow.demands[demand] = (flow.demands[demand] or 0) + 1
   flows.set_ready(flow, ready)

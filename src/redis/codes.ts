@@ -101,6 +101,8 @@ export const CODES = {
     requests_at: 16,
     tokens_at: 17,
     blocked: 18,
+    per_minute: 19,
+    tokens_per_minute: 20,
   },
   ACCOUNT: {
     name: 1,
@@ -118,8 +120,17 @@ export const CODES = {
     rates: 13,
     rest: 14,
   },
-  /** Bytes of a lease's record before its texts, the time of its grant and its attempt; no period. */
-  PACKED: { fixed: 55, granted_at: 28, attempt: 53, no_period: 4_294_967_295 },
+  /**
+   * Bytes of a lease's record before its texts, the time of its grant and its attempt; a period that
+   * is none, and a hold that its flow was not charged.
+   */
+  PACKED: {
+    fixed: 55,
+    granted_at: 28,
+    attempt: 53,
+    no_period: 4_294_967_295,
+    uncharged: 4_294_967_295,
+  },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
   ACQUIRE: { fresh: 1, bound: 2, priority: 16 },
   /** Flags of a release beside its outcome: what it tells of the use. */
@@ -145,7 +156,17 @@ export const CODES = {
   /** Sizes of records in bytes. */
   TENANTS: { terms: 59, state: 21 },
   WAITERS: { fixed: 69, order: 23, arrivals: 1e8 },
-  FLOWS: { demands: 32, pool: 48, flow: 37, first_hold: 1, hold_memory: 8, pool_memory: 32 },
+  FLOWS: {
+    demands: 32,
+    pool: 48,
+    pool_since: 56,
+    flow: 37,
+    first_hold: 1,
+    hold_memory: 8,
+    pool_memory: 32,
+    sample: 0.125,
+    spread: 0.6180339887,
+  },
   LEDGER: {
     policy: "'_policy'",
     policy_size: 17,

@@ -3,6 +3,7 @@
 // admission. Money is whole micro-units.
 import { describe, expect, it } from 'vitest';
 import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
+import { CODES } from '../../src/redis/codes.ts';
 import { ledgerOf, dumpOf } from '../support/cell-state.ts';
 import { aHeart, acquire, anAccount, release, renew } from '../support/heart.ts';
 import type { Heart } from '../support/heart.ts';
@@ -184,6 +185,34 @@ describe('the budget gate', () => {
     });
   });
 
+  it('settles a reservation of many periods ago where it was made', async () => {
+    const budget = { stopMicro: 100, period: 'day' } as const;
+    const heart = await aBudgetHeart({
+      tenants: [{ name: 't', weight: 1, budget }],
+      budget: { ...budget, warnMicro: 80 },
+    });
+    const fence = await heart.take('t/old', { reserveMicro: 40, leaseMs: 30 * DAY });
+    const heldAtOnce: (number | undefined)[] = [];
+    for (let day = 1; day <= 20; day += 1) {
+      heart.now = day * DAY;
+      for (const id of [`t/${day}-first`, `t/${day}-second`]) {
+        const own = await heart.take(id, { reserveMicro: 40 });
+        heldAtOnce.push((await ledgerOf(heart))[`t\t${day * DAY}`]?.['reserved']);
+        await heart.ask(settling(id, own, 30));
+      }
+    }
+
+    await heart.ask(settling('t/old', fence, 25));
+
+    expect(new Set(heldAtOnce)).toEqual(new Set([40]));
+    const ledger = await ledgerOf(heart);
+    for (const scope of ['*', 't']) {
+      expect(ledger[`${scope}\t0`]).toMatchObject({ settled: 25, reserved: 0 });
+      for (let day = 1; day <= 20; day += 1)
+        expect(ledger[`${scope}\t${day * DAY}`]).toMatchObject({ settled: 60, reserved: 0 });
+    }
+  });
+
   it('of a tenant stops that tenant alone', async () => {
     const budget = { stopMicro: 50, period: 'none' } as const;
     const heart = await aBudgetHeart({ tenants: [{ name: 't', weight: 1, budget }] });
@@ -209,5 +238,27 @@ describe('spend', () => {
 
     expect(await heart.redis.hget(heart.keys.spend, '0\tt\tdeep\topenai/gpt-4')).toBe('25');
     expect(await heart.redis.hget(heart.keys.runSpend, 't\trun-7')).toBe('25');
+  });
+
+  it('goes under other where there is no room for new combinations', async () => {
+    const heart = await aBudgetHeart();
+    const costs = [1, 2, 4, 8];
+    const told = await heart.send(...costs.map((_, i) => reserving(`t${i}/1`, 10)));
+    const booking = (i: number) => {
+      const settled = settling(`t${i}/1`, told[i]!.fence!, costs[i]!);
+      return { ...settled, spend: 'deep\tgpt-4\t' } as ReturnType<typeof release>;
+    };
+    // Room for one more: the sentinel, what is there, and the one that is booked now.
+    await heart.ask(booking(0));
+    const filler = Array.from({ length: CODES.SPEND.most - 3 }, (_, i) => [`0\tx\ty\t${i}`, 1]);
+    await heart.redis.hset(heart.keys.spend, ...filler.flat());
+
+    await heart.send(booking(1), booking(2), booking(3));
+
+    const spend = await heart.redis.hgetall(heart.keys.spend);
+    const booked = [0, 1, 2, 3].map((i) => Number(spend[`0\tt${i}\tdeep\tgpt-4`] ?? 0));
+    const other = Number(spend['0\tother\tother\tother']);
+    expect(booked.filter((cost) => cost > 0)).toHaveLength(2);
+    expect(booked.reduce((sum, cost) => sum + cost, other)).toBe(15);
   });
 });

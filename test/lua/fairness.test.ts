@@ -2,6 +2,7 @@
 // Fair shares of contended slots: service in slot-milliseconds follows the weights, whatever the
 // holds; a tenant that comes back is owed nothing and owes nothing; reserved slots go first.
 import { describe, expect, it } from 'vitest';
+import { readPoolFlow, readTenantFlow } from '../../src/redis/state-records.ts';
 import type { SchedulerTenant } from '../../src/scheduler/admission.ts';
 import { aHeart, acquire, anAccount, release } from '../support/heart.ts';
 import type { Heart } from '../support/heart.ts';
@@ -107,7 +108,6 @@ describe('fair shares', () => {
     const heart = await aSharedHeart(callers, 4);
 
     const served = await share(heart, callers, 700);
-    console.log('DBG', JSON.stringify(served.slotMs), served.order.slice(0, 60).join(' '));
 
     for (const { name, weight } of callers) {
       const entitled = (total(served) * weight) / 7;
@@ -177,6 +177,46 @@ describe('fair shares', () => {
 
     expect(alone.slotMs['big']!).toBeGreaterThan(0.9 * 4 * 200);
     expect(both.slotMs['sure']! / total(both)).toBeGreaterThan(0.45);
+  });
+
+  it('charge slots held from before only with their use since others began to wait', async () => {
+    const callers = ['first', 'second'].map((name) => ({ name, weight: 1, holdMs: 10, demand: 8 }));
+    const heart = await aSharedHeart(callers, 4);
+    const crowd = new Crowd();
+    for (const number of [1, 2, 3, 4]) {
+      const id = `first/before-${number}`;
+      crowd.running.push({ id, fence: await heart.take(id, LONG), at: 1010, since: 1000 });
+    }
+    heart.now = 1000;
+
+    const { slotMs } = await share(heart, callers, 1400, crowd);
+
+    // In debt with the whole second it would get nothing in these 400 ms, in debt with nothing 20 more.
+    const lag = slotMs['second']! - slotMs['first']!;
+    expect(Math.abs(lag)).toBeLessThanOrEqual(2 * 10);
+  });
+
+  it('know the holds of those who come in turn before anybody waits', async () => {
+    const callers = Array.from({ length: 8 }, (_, i) => {
+      return { name: `t${i}`, weight: 1, holdMs: 1, demand: 1 };
+    });
+    const heart = await aSharedHeart(callers, 8);
+    for (let i = 0; i < 40; i += 1) {
+      const ids = callers.map(({ name }) => `${name}/${i}`);
+      const told = await heart.send(...ids.map((id) => acquire(id, LONG)));
+      heart.now += 20;
+      await heart.send(...ids.map((id, at) => release(id, told[at]!.fence!)));
+    }
+
+    const flows = await heart.redis.hgetallBuffer(heart.keys.flows);
+
+    expect(readPoolFlow(flows['openai']).holdMs).toBeCloseTo(20);
+    for (const { name } of callers)
+      expect(readTenantFlow(flows[`openai\t${name}`])).toEqual({
+        holdMs: 20,
+        inFlight: 0,
+        waiting: 0,
+      });
   });
 
   it('leave nothing behind of a tenant that nobody has registered', async () => {
