@@ -41,7 +41,7 @@ local function grant(op, id, slot, account, number, targets, tenant)
 end
 
 --- Grants, queues or denies a new request.
-function acquire.decide(op, id, slot, targets)
+local function decide(op, id, slot, targets)
   local tenant, reason, after_ms, waits
   if cell.tenants > 0 or cell.is_budgeted then
     tenant = tenants.get(tenants.name_in(id))
@@ -75,6 +75,6 @@ function acquire.execute(op, id, slot, targets)
     return answer_again(op, id, slot, lease)
   end
   if cell.waiting == 0 or not queue.holds(op, id) then
-    acquire.decide(op, id, slot, targets)
+    decide(op, id, slot, targets)
   end
 end

@@ -1,6 +1,6 @@
--- A run of acquires, in one loop. An id that was made just now needs no look at what is held under
--- it; under no terms (tenants', budgets', of a queue) no more than the choice and a lease. Any other
--- acquire goes its whole way (acquire.lua).
+-- A run of acquires, in one loop. Where nobody waits, an id that was made just now needs no more than
+-- the terms that it is under, if any, the choice and a lease; any other acquire, and whoever gets
+-- nothing here, goes the whole way (acquire.lua).
 local begin_plain = requests.begin_plain
 
 --- Begins a lease under no terms; returns its expiry.
@@ -12,8 +12,8 @@ local function begin(op, id, slot, account, model, fence)
   return expires_at
 end
 
---- Returns whether the `i`-th operation got a slot.
-local function take(i, op, id, slot, targets)
+--- Returns whether the `i`-th operation got a slot, under no terms.
+local function take_plain(i, op, id, slot, targets)
   local account, number = choice.pick(targets)
   if not account then
     return false
@@ -25,13 +25,31 @@ local function take(i, op, id, slot, targets)
   return true
 end
 
-local function is_under_terms()
-  return cell.tenants > 0 or cell.is_budgeted or cell.waiting > 0
+--- The same where there are terms.
+local function take_bound(i, op, id, slot, targets)
+  local tenant = tenants.get(tenants.name_in(id))
+  local account, number
+  if not terms.admit(op, tenant) then
+    account, number = choice.pick(targets)
+  end
+  if not account then
+    return false
+  end
+  local fence, target = cell.next_fence(), targets[number]
+  local _, expires_at = leases.begin(op, id, slot, account, target, fence, tenant, targets.home)
+  operations.answered[i] = operations.packed(TAG.granted, number - 1, target.model,
+    account[ACCOUNT.index], fence, expires_at)
+  if tenant_rates.has(tenant) then
+    operations.set_current(i)
+    operations.tell_limits(tenant_rates.limits(tenant))
+  end
+  return true
 end
 
 operations.runs[KIND.acquire] = function(list, at, length)
   local batch, held, slot_of, demands = operations.batch, requests.held, operations.slots, choice.demands
-  local may_grant, is_plain = variant ~= 'tick_oom', cell.now >= cell.recover_until and not is_under_terms()
+  local take = (cell.tenants > 0 or cell.is_budgeted) and take_bound or take_plain
+  local may_take = variant ~= 'tick_oom' and cell.now >= cell.recover_until and cell.waiting == 0
   while at <= length do
     local i = list[at]
     local op, id = (i - 1) * OP.fields, arg_id(i)
@@ -40,14 +58,13 @@ operations.runs[KIND.acquire] = function(list, at, length)
     end
     local slot, targets = slot_of[id], demands[batch[op + OP.demand]]
     -- Nothing is held under an id that was made just now, unless this batch holds it.
-    local is_new = may_grant and targets and held[slot] == nil
+    local is_new = may_take and targets and held[slot] == nil
       and batch[op + OP.flags] % 2 == ACQUIRE.fresh and batch[op + OP.lease_ms] >= 1
-    if not (is_new and is_plain and take(i, op, id, slot, targets)) then
+    if not (is_new and take(i, op, id, slot, targets)) then
       operations.set_current(i)
-      local go = is_new and acquire.decide or acquire.execute
-      go(op, id, slot, targets)
+      acquire.execute(op, id, slot, targets)
       -- From now on somebody may wait.
-      is_plain = is_plain and not is_under_terms()
+      may_take = may_take and cell.waiting == 0
     end
     at = at + 1
   end
