@@ -75,28 +75,6 @@ function tenants.get(name)
   return tenant or nil
 end
 
---- Reads at once what is not known of the tenants of `ids`.
-function tenants.load(ids)
-  if cell.tenants == NO_LIMIT then
-    return
-  end
-  local names, seen = {}, {}
-  for i = 1, #ids do
-    local name = tenants.name_in(ids[i])
-    local tenant = known[name]
-    if tenant and tenant[TENANT.epoch] ~= epoch and not seen[name] then
-      seen[name] = true
-      names[#names + 1] = name
-    end
-  end
-  if #names > 0 then
-    local raws = redis.call('HMGET', key_tenant_state, unpack(names))
-    for i = 1, #names do
-      read_state(known[names[i]], raws[i])
-    end
-  end
-end
-
 --- What the tenant's gates count has changed.
 function tenants.changed(tenant)
   if not tenant[TENANT.changed] then
