@@ -48,7 +48,8 @@
 records.begin()
 local expected, next_generation, incarnation, recovery_ms, clock = struct.unpack('<ddddd', arg_head)
 local generation = tonumber(redis.call('HGET', key_cell, 'generation')) or 0
-if generation ~= expected then
+local layout = redis.call('HGET', key_cell, 'layout')
+if generation ~= expected or generation > 0 and tonumber(layout or 0) ~= LAYOUT.version then
   return { 'stale', generation }
 end
 
@@ -71,7 +72,7 @@ local function begin_cell()
   end
   local minutes = math.floor(clock / 60000) - FENCE.first_minute
   local first = math.max(1, minutes, incarnation + 1)
-  redis.call('HSET', key_cell, 'incarnation', first, 'sequence', 0, 'now', clock, 'grants', first_grant,
+  redis.call('HSET', key_cell, 'layout', LAYOUT.version, 'incarnation', first, 'sequence', 0, 'now', clock, 'grants', first_grant,
     'touches', 0, 'recover_until', clock + recovery_ms, 'keep_until', clock + recovery_ms,
     'server', arg_server, 'rotate_at', clock)
 end

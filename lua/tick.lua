@@ -45,6 +45,7 @@
 --- @reply stale generation
 --- @reply outdated
 --- @reply unconfigured
+--- @reply layout version
 --- @include lib/records.lua
 --- @include lib/head.lua
 --- @include lib/decimals.lua

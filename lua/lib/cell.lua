@@ -5,7 +5,7 @@
 local function read()
   local values = redis.call('HMGET', key_cell, 'generation', 'incarnation', 'sequence', 'now',
     'grants', 'touches', 'recover_until', 'keep_until', 'rotate_at', 'server', 'registry',
-    'admission', 'tenants', 'waiting', 'arrivals')
+    'admission', 'tenants', 'waiting', 'arrivals', 'layout')
   if not values[1] then
     return false
   end
@@ -15,6 +15,7 @@ local function read()
   cell.rotate_at, cell.server, cell.registry = tonumber(values[9]), values[10], values[11]
   cell.admission, cell.tenants = values[12] or '', tonumber(values[13]) or 0
   cell.waiting, cell.arrivals = tonumber(values[14]) or 0, tonumber(values[15]) or 0
+  cell.layout = tonumber(values[16]) or 0
   cell.overage, cell.settings_changed, cell.waiting_changed = 0, false, false
   cell.stored_incarnation, cell.stored_sequence = cell.incarnation, cell.sequence
   return true
@@ -55,6 +56,9 @@ end
 function cell.begin()
   if not read() then
     return { 'unconfigured' }
+  end
+  if cell.layout ~= LAYOUT.version then
+    return { 'layout', cell.layout }
   end
   if cell.generation ~= head.generation then
     return { 'stale', cell.generation }

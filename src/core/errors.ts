@@ -42,6 +42,7 @@ export const ERROR_CODES = [
   'no_account_for_model',
   'recovering',
   'store_unavailable',
+  'layout_newer',
   'shutting_down',
   // the upstream's side
   'upstream_unreachable',

@@ -55,6 +55,8 @@ export interface SchedulerEvents {
   storeError: { readonly error: Error };
   /** A new incarnation of the cell was seen: leases are being registered again. */
   recovery: { readonly incarnation: number };
+  /** This daemon has brought what the cell keeps to another layout. */
+  migrated: { readonly name: string; readonly layout: number };
   /** This daemon's own audit ended. */
   audited: { readonly differences: number };
 }

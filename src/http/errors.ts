@@ -51,6 +51,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   no_account_for_model: 503,
   recovering: 503,
   store_unavailable: 503,
+  layout_newer: 503,
   shutting_down: 503,
   upstream_unreachable: 502,
   upstream_timeout: 504,

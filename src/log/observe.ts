@@ -19,6 +19,7 @@ export function logScheduler(events: SchedulerEmitter, logger: Logger): void {
   events.on('recovery', (event) => {
     logger.warn('the store lost data: leases are being registered again', event);
   });
+  events.on('migrated', (event) => logger.warn('the cell has a new layout', event));
   events.on('audited', (event) => {
     if (event.differences > 0) logger.error('an audit found differences', event);
   });

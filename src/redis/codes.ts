@@ -2,6 +2,8 @@
 // are written `TAG.granted` and so on; the assembly (script.ts) puts the numbers in.
 
 export const CODES = {
+  /** Of what a cell keeps: the number of steps in scheduler/layout.ts. */
+  LAYOUT: { version: 1 },
   /** Kinds of operations. */
   KIND: { acquire: 1, renew: 2, register: 3, release: 4, cancel: 5, check: 6, reap: 7, move: 8 },
   /** First byte of an answer. */

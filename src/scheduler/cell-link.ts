@@ -7,6 +7,7 @@ import type { SchedulerEmitter } from '../core/events.ts';
 import { OPEN_ADMISSION } from './admission.ts';
 import type { AdmissionPolicy } from './admission.ts';
 import type { SchedulerAccount } from './plan.ts';
+import type { Layout } from './layout.ts';
 import type { CellRegistry, CellView } from './registry.ts';
 import type { TickReport } from './replies.ts';
 
@@ -14,6 +15,7 @@ export interface CellLinkOptions {
   readonly redis: Redis;
   readonly registry: CellRegistry;
   readonly events: SchedulerEmitter;
+  readonly layout: Layout;
   /** Whether another server behind the same address counts as a loss of data. */
   readonly watchServer: boolean;
 }
@@ -94,6 +96,7 @@ export class CellLink {
     accounts: readonly SchedulerAccount[],
     admission: AdmissionPolicy = this.#admission,
   ): Promise<void> {
+    await this.#options.layout.bring();
     const seen = { incarnation: this.#incarnation, server: await this.server() };
     this.#adopt(await this.#options.registry.apply(accounts, seen, admission));
     this.#accounts = accounts;
@@ -107,6 +110,7 @@ export class CellLink {
 
   /** Works with what the cell has registered; registers nothing. */
   async join(): Promise<void> {
+    await this.#options.layout.bring();
     const view = await this.#options.registry.read();
     if (view.registry.generation > 0) {
       this.#adopt(view);
@@ -116,6 +120,11 @@ export class CellLink {
       'no_account_for_model',
       'The cell has no accounts: no daemon has ever served it.',
     );
+  }
+
+  /** The cell has this layout, which is not ours. Throws `layout_newer`. */
+  async bringLayout(layout: number): Promise<void> {
+    if (!this.#options.layout.isCurrent(layout)) await this.#options.layout.bring();
   }
 
   /** The generation has changed, or the cell has vanished; concurrent callers share one look. */

@@ -110,6 +110,8 @@ export type TickReply =
   | { readonly kind: 'ok'; readonly report: TickReport }
   | { readonly kind: 'stale' }
   | { readonly kind: 'unconfigured' }
+  /** The cell has another layout than this version's scripts. */
+  | { readonly kind: 'layout'; readonly layout: number }
   /** A later batch of the same track was executed before this one. */
   | { readonly kind: 'outdated' };
 
@@ -117,6 +119,7 @@ export function decodeReply(reply: unknown): TickReply {
   const [tag, ...facts] = reply as [Buffer, ...unknown[]];
   const kind = tag.toString();
   if (kind === 'stale' || kind === 'unconfigured' || kind === 'outdated') return { kind };
+  if (kind === 'layout') return { kind, layout: facts[0] as number };
   const [nowMs, incarnation, sequence, more, reaped, ...last] = facts as Facts;
   const [overage, setAside, recoveringMs, keepingMs, wakeInMs, ...texts] = last;
   const [limits, notices, alarms, answers] = texts;

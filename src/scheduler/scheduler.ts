@@ -14,6 +14,7 @@ import { Batcher } from './batcher.ts';
 import { CellLink } from './cell-link.ts';
 import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
 import { Asking } from './asking.ts';
+import { Layout } from './layout.ts';
 import { NoticeChannel } from './notices.ts';
 import type { Lease } from './lease.ts';
 import { NamedLeases } from './named-leases.ts';
@@ -66,7 +67,8 @@ export class Scheduler implements Service {
     const isAlone = !watchServer;
     const registry = new CellRegistry({ redis, keys, scripts, recoveryMs, isAlone });
     const events = this.events;
-    this.#link = new CellLink({ redis, registry, events, watchServer });
+    const layout = new Layout({ redis, keys, events });
+    this.#link = new CellLink({ redis, registry, events, layout, watchServer });
     this.#batcher = new Batcher({
       ...options,
       scripts,

@@ -57,7 +57,8 @@ export class Ticks {
           return reply.report;
         }
         if (reply.kind === 'outdated') throw unavailable('The batch was sent twice.');
-        await link.refresh(reply.kind);
+        if (reply.kind === 'layout') await link.bringLayout(reply.layout);
+        else await link.refresh(reply.kind);
       } catch (error) {
         if (error instanceof AppError) throw error;
         const kind = storeErrorKind(error);

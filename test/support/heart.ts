@@ -117,7 +117,8 @@ export type HeadWish = Partial<Head> & {
 
 export type Reply =
   | { readonly kind: 'ok'; readonly report: TickReport; readonly told: readonly Told[] }
-  | { readonly kind: 'stale' | 'unconfigured' | 'outdated' };
+  | { readonly kind: 'stale' | 'unconfigured' | 'outdated' }
+  | { readonly kind: 'layout'; readonly layout: number };
 
 const TAGS = namesByCode(CODES.TAG);
 const REASONS = namesByCode(CODES.REASON);

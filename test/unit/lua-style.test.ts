@@ -6,6 +6,7 @@ import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import type { AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
+import { MIGRATIONS } from '../../src/scheduler/layout.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
 import { EMPTY_REGISTRY, planRegistry } from '../../src/scheduler/plan.ts';
@@ -129,7 +130,8 @@ describe('every file of lua/', () => {
   });
 
   it('is a part of some script', () => {
-    const scripts = Object.values(loadScripts()) as AssembledScript[];
+    const migrations = MIGRATIONS.map(({ script }) => script());
+    const scripts = [...(Object.values(loadScripts()) as AssembledScript[]), ...migrations];
     const origins = scripts.flatMap((script) => script.origins);
     const included = new Set(origins.map((origin) => origin.split(':')[0]));
 
