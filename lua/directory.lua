@@ -1,8 +1,8 @@
---- Changes one entry of the directory if it still is what the caller has seen; nothing otherwise. So
+--- Changes one entry of the directory, or of another such HASH, if it still is what the caller has seen; nothing otherwise. So
 --- of two changes to one entry the later one is refused, and none brings back what was removed.
 ---
 --- @entry directory
---- @key directory HASH "tenant:" name -> JSON (tenants/entry.ts); version -> word of the last change
+--- @key directory HASH kind and name -> JSON (tenants/entry.ts, rollout/); version -> word of the last change
 --- @arg head packed entries at most
 --- @arg field string the entry
 --- @arg seen string what the caller knows it to be; empty for an entry that is not there

@@ -7,7 +7,9 @@ import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { admissionOf, gatewayRules } from './gateway/rules.ts';
+import { applyConfig } from './gateway/apply.ts';
+import { admissionOf, gatewayRules, runProviders } from './gateway/rules.ts';
+import { observeRollout } from './http/rollout-telemetry.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
 import { createProxyRouter } from './http/routes/proxy.ts';
@@ -23,10 +25,11 @@ import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { checkServer, connectRedis } from './redis/connection.ts';
 import { startEmbeddedRedis } from './redis/embedded.ts';
 import type { KeyStyle } from './redis/keys.ts';
+import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { RunProviders } from './sessions/run-provider.ts';
+import type { RunProviders } from './sessions/run-provider.ts';
 import { startSimulator } from './sim/server.ts';
 import { startTenants } from './tenants/service.ts';
 import { ReloadService, type ConfigSource } from './reload.ts';
@@ -94,7 +97,10 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const store = await openStore(start);
   const scheduler = await startScheduler(start, store);
   const runs = runProviders(config, store);
-  const gateway = await startGateway(start, { config, scheduler, runs });
+  const { cell } = config.scheduler;
+  const rollout = await startRollouts({ ...store, cell, config, scheduler, logger });
+  cleanup.add(() => rollout.stop());
+  const gateway = await startGateway(start, { config, rollout, runs });
   const metrics = createMetrics({ version });
   const reloading = new ReloadService({
     config,
@@ -104,15 +110,8 @@ async function startAll(start: Start): Promise<RunningDaemon> {
     onEnd: (result) => metrics.reloads.inc({ result }),
   });
   const reload = (): Promise<ReloadResult> => reloading.reload();
-  const url = await startHttp(start, {
-    config,
-    store,
-    scheduler,
-    gateway,
-    simUrl,
-    metrics,
-    reload,
-  });
+  const parts = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload };
+  const url = await startHttp(start, parts);
   cleanup.add(() => reloading.stop());
   await reloading.start();
   logger.info('serving', { url, version, daemon: scheduler.id });
@@ -122,19 +121,6 @@ async function startAll(start: Start): Promise<RunningDaemon> {
 
 function onSimulator(config: Config, simUrl: string | undefined): Config {
   return simUrl === undefined ? config : withSimulator(config, simUrl);
-}
-
-/**
- * The heart first: it is the one step that can fail, and until it is done nobody else has changed.
- * What it grants meanwhile the gateway expects already.
- */
-async function applyConfig(next: Config, parts: ApplyParts): Promise<void> {
-  const { config, scheduler, gateway, runs, logger } = parts;
-  const rules = await gatewayRules(next, { runs, logger });
-  gateway.expect(rules.accounts);
-  await scheduler.configure(next.accounts, admissionOf(next));
-  gateway.configure(rules);
-  config.replace(next);
 }
 
 async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {
@@ -203,33 +189,25 @@ interface Parts {
   readonly scheduler: Scheduler;
 }
 
-interface GatewayParts extends Parts {
+interface GatewayParts {
+  readonly config: LiveConfig;
+  readonly rollout: Rollout;
   readonly runs: RunProviders;
-}
-
-interface ApplyParts extends GatewayParts {
-  readonly gateway: Gateway;
-  readonly logger: Logger;
-}
-
-function runProviders(config: LiveConfig, { redis, keyStyle }: Store): RunProviders {
-  const { cell } = config.scheduler;
-  const maxRemembered = (): number => config.runs.maxRemembered;
-  return new RunProviders({ redis, keyStyle, cell, maxRemembered });
 }
 
 async function startGateway(
   { cleanup, logger }: Start,
-  { config, scheduler, runs }: GatewayParts,
+  { config, rollout, runs }: GatewayParts,
 ): Promise<Gateway> {
   const rules = await gatewayRules(config, { runs, logger });
-  const gateway = new Gateway({ scheduler, ...rules });
+  const gateway = new Gateway({ scheduler: rollout.scheduler, ...rules });
   warnOfRuns(gateway.events, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
 }
 
 interface HttpParts extends Parts {
+  readonly rollout: Rollout;
   readonly store: Store;
   readonly gateway: Gateway;
   readonly simUrl: string | undefined;
@@ -239,10 +217,11 @@ interface HttpParts extends Parts {
 
 async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const { version, logger, cleanup } = start;
-  const { config, store, scheduler, gateway, simUrl, metrics, reload } = parts;
+  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload } = parts;
   const telemetry = { metrics, labels: createLabels(config), logger };
   observeScheduler(scheduler.events, telemetry);
   observeGateway(gateway.events, telemetry);
+  observeRollout(rollout.events, telemetry);
   const source = { redis: store.redis, cell: config.scheduler.cell, keyStyle: store.keyStyle };
   const tenants = await startTenants({ ...store, config, limits: scheduler, logger });
   config.onReplaced(() => tenants.directory.configured());
@@ -251,7 +230,8 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const app = createApp({
     config,
     version,
-    scheduler,
+    scheduler: rollout.scheduler,
+    switches: rollout.switches,
     tenants,
     insight: insightInto(source),
     proxy: createProxyRouter(gateway),
@@ -261,6 +241,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
       readCounters: () => readCounters(source),
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
+      onCollect: () => rollout.switches.tellWindows(),
     }),
     logger,
     simulatorUrl: simUrl,

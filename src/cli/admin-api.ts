@@ -24,7 +24,7 @@ export function addAdminOptions(command: Command): Command {
 }
 
 export interface AdminCall extends AdminOptions {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below /admin. */
   readonly path: string;
   readonly body?: unknown;

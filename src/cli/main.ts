@@ -14,6 +14,7 @@ import { register as registerLoad } from './commands/load.ts';
 import { register as registerReap } from './commands/reap.ts';
 import { register as registerServe } from './commands/serve.ts';
 import { register as registerSim } from './commands/sim.ts';
+import { register as registerSwitch } from './commands/switch.ts';
 import { register as registerTenants } from './commands/tenants.ts';
 
 const EXIT_FAILED = 1;
@@ -34,6 +35,7 @@ function createProgram(): Command {
     registerReap,
     registerTenants,
     registerKeys,
+    registerSwitch,
     registerSim,
     registerLoad,
   ];

@@ -16,6 +16,7 @@ import type { Exchange } from './exchange.ts';
 import type { RunRules } from './run.ts';
 import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
+import type { SlotRules } from './slot.ts';
 
 /** What a configuration says about requests. */
 export interface GatewayRules {
@@ -34,7 +35,7 @@ export interface GatewayRules {
 }
 
 export interface GatewayDeps extends GatewayRules {
-  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'events'>;
+  readonly scheduler: SlotRules['scheduler'] & Pick<Scheduler, 'events'>;
 }
 
 const SHUTDOWN_RETRY_AFTER_MS = 1000;

@@ -6,7 +6,7 @@ import { loadPriceTable } from '../costs/price-table.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AdmissionPolicy } from '../scheduler/admission.ts';
 import { limitsOf } from '../tenants/limits.ts';
-import type { RunProviders } from '../sessions/run-provider.ts';
+import { RunProviders, type RunProvidersOptions } from '../sessions/run-provider.ts';
 import type { ChargeRules } from './charge.ts';
 import type { GatewayRules } from './gateway.ts';
 import type { RunRules } from './run.ts';
@@ -47,6 +47,16 @@ export async function loadChargeRules(config: Config, logger: Logger): Promise<C
     logger.warn(`some models have no price; ${policy}`, { models: prices.unpriced });
   }
   return { prices, defaultOutputTokens };
+}
+
+/** The memory of runs, as long as the configuration in force says. */
+export function runProviders(
+  config: Config,
+  store: Pick<RunProvidersOptions, 'redis' | 'keyStyle'>,
+): RunProviders {
+  const { redis, keyStyle } = store;
+  const maxRemembered = (): number => config.runs.maxRemembered;
+  return new RunProviders({ redis, keyStyle, cell: config.scheduler.cell, maxRemembered });
 }
 
 /** With a single provider there is nothing to stay with: its runs are not remembered. */

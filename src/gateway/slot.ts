@@ -2,8 +2,8 @@
 // It tries no upstream and gives nothing back.
 import { AppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
+import type { SwitchedScheduler } from '../rollout/switched-scheduler.ts';
 import { denialError } from '../scheduler/refusals.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Charge } from './charge.ts';
 import type { Exchange, Worker } from './exchange.ts';
 import { principalOf } from './principal.ts';
@@ -12,7 +12,7 @@ const MAX_WAIT_MS = 3_600_000;
 const LOWEST_PRIORITY = 9;
 
 export interface SlotRules {
-  readonly scheduler: Pick<Scheduler, 'tryAcquire'>;
+  readonly scheduler: Pick<SwitchedScheduler, 'tryAcquire'>;
   /** How long in ms a request may wait that does not say so itself. */
   readonly waitMs: number;
   /** Interval in ms of comments to a client that waits for a stream; 0: none. */
@@ -40,7 +40,8 @@ export async function takeSlot(
   try {
     const { signal } = waiting;
     const asked = { tenant: tenant.name, targets, waitMs, priority, tokens, reserveMicro, signal };
-    const result = await rules.scheduler.tryAcquire(asked);
+    const stableKey = stableKeyOf(exchange);
+    const result = await rules.scheduler.tryAcquire({ ...asked, stableKey });
     if (result.kind === 'granted') return noted(exchange, result.lease);
     exchange.limits = result.limits;
     throw denialError(result);
@@ -51,6 +52,12 @@ export async function takeSlot(
     waiting.over();
     exchange.worker = undefined;
   }
+}
+
+/** What stays the same for a conversation, else for the request alone. */
+export function stableKeyOf({ req, run, requestId }: Exchange): string {
+  const session = req.headers['x-slotkeeper-session'];
+  return typeof session === 'string' ? session : (run?.run ?? requestId);
 }
 
 function noted(exchange: Exchange, lease: Lease): Lease {

@@ -13,6 +13,7 @@ import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/registry.ts';
+import type { Switches } from '../rollout/switches.ts';
 import type { Insight } from '../scheduler/insight.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Tenants } from '../tenants/service.ts';
@@ -24,12 +25,14 @@ import { createAdminRouter } from './routes/admin.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
-import { createSchedulerRouter } from './routes/scheduler.ts';
+import { createSchedulerRouter, type SchedulerRouterDeps } from './routes/scheduler.ts';
 
 export interface AppDeps {
   readonly config: Config;
   readonly version: string;
-  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping'>;
+  readonly scheduler: SchedulerRouterDeps['scheduler'] & Pick<Scheduler, 'ping'>;
+  /** Absent where pools cannot be switched. */
+  readonly switches?: Pick<Switches, 'of' | 'set'> | undefined;
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */

@@ -13,6 +13,8 @@ export interface CollectorOptions {
   readonly held: () => number;
   /** Acquires of this daemon that wait. */
   readonly waiting: () => number;
+  /** Brings up to date what is counted by time. */
+  readonly onCollect?: () => void;
 }
 
 /** A function that brings the gauges up to date; concurrent calls share one read. */
@@ -20,6 +22,7 @@ export function createCollector(options: CollectorOptions): () => Promise<void> 
   let readAtMs = -Infinity;
   let running: Promise<void> | undefined;
   return async () => {
+    options.onCollect?.();
     options.metrics.heldLeases.set(options.held());
     options.metrics.queueWaiting.set(options.waiting());
     if (performance.now() - readAtMs < MAX_AGE_MS) return;

@@ -21,6 +21,7 @@ export function createMetrics(build: { readonly version: string }) {
     ...requestMetrics(registry),
     ...schedulerMetrics(registry),
     ...queueMetrics(registry),
+    ...rolloutMetrics(registry),
     ...storeMetrics(registry),
     ...cellMetrics(registry),
     reloads: new Counter({
@@ -150,6 +151,24 @@ function queueMetrics(registry: Registry) {
     budgetWarnings: new Counter({
       name: 'slotkeeper_budget_warnings_total',
       help: 'Crossings of a budget’s warning that this daemon’s calls made.',
+      registers,
+    }),
+  };
+}
+
+function rolloutMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    unscheduled: new HotCounter({
+      name: 'slotkeeper_unscheduled_requests_total',
+      help: 'Requests that ran without a slot, by how their pool was switched and what had refused them.',
+      labelNames: ['pool', 'scheduling', 'reason'],
+      registers,
+    }),
+    unscheduledWindow: new Counter({
+      name: 'slotkeeper_unscheduled_window_seconds_total',
+      help: 'Time in which a pool was not enforced for all of its requests: it may have been oversold.',
+      labelNames: ['pool', 'scheduling'],
       registers,
     }),
   };

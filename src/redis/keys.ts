@@ -63,6 +63,8 @@ export interface CellKeys {
   readonly runsUsed: string;
   /** HASH "tenant:" name → a tenant and its keys' digests (tenants/entry.ts); version → a word. */
   readonly directory: string;
+  /** HASH "policy:" name → what operators switched at run time (rollout/policies.ts); version → a word. */
+  readonly policies: string;
   /** ZSET account → load, for the n-th class of the registry. */
   class(number: number): string;
   /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
@@ -104,6 +106,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     runs: `${prefix}runs`,
     runsUsed: `${prefix}runs-used`,
     directory: `${prefix}directory`,
+    policies: `${prefix}policies`,
     class: (number) => `${prefix}class:${number}`,
     concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
   };

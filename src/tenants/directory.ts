@@ -1,9 +1,9 @@
 // Who has which key: the tenants and keys of the configuration and of the store, in this daemon's
 // memory. A look-up never asks the store; the copy is renewed while requests arrive, so that a key
-// that was revoked elsewhere stops working here within about a second.
+// that was revoked elsewhere stops working here within a second.
 //
-// The copy: fresh (younger than half a second) → ageing (serves, is read again beside the requests)
-// → stale (a second old: requests wait for the reading). Where the store does not answer, the last
+// The copy: fresh (younger than 0.4 s) → ageing (serves, is read again beside the requests) → stale
+// (0.8 s old: requests wait for the reading). Where the store does not answer, the last
 // copy goes on serving: a store that is down opens and closes nothing.
 import type { Config } from '../config/schema.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
@@ -26,8 +26,8 @@ export interface DirectoryOptions {
   readonly clock?: { readonly wallMs: () => number; readonly steadyMs: () => number };
 }
 
-const AGEING_MS = 500;
-const STALE_MS = 1000;
+const AGEING_MS = 400;
+const STALE_MS = 800;
 const CLOCK = { wallMs: () => Date.now(), steadyMs: () => performance.now() };
 
 interface KnownKey {

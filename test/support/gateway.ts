@@ -8,7 +8,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import { admissionOf, gatewayRules } from '../../src/gateway/rules.ts';
+import { admissionOf, gatewayRules, runProviders } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createProxyRouter } from '../../src/http/routes/proxy.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -17,7 +17,6 @@ import { createMetrics } from '../../src/metrics/registry.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { insightInto } from '../../src/scheduler/insight.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
-import { RunProviders } from '../../src/sessions/run-provider.ts';
 import { startTenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
 
@@ -72,13 +71,7 @@ export async function startGateway(
   await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();
   const logger = createLogger({ level: 'error', stream: new PassThrough() });
-  const { maxRemembered } = config.runs;
-  const runs = new RunProviders({
-    redis,
-    cell,
-    keyStyle: 'plain',
-    maxRemembered: () => maxRemembered,
-  });
+  const runs = runProviders(config, { redis, keyStyle: 'plain' });
   const gateway = new Gateway({
     scheduler,
     ...(await gatewayRules(config, { runs, logger })),

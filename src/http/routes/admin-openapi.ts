@@ -22,6 +22,7 @@ import {
   spendSchema,
 } from './admin-insight-schemas.ts';
 import { reloadedSchema } from './admin-reload.ts';
+import { switchListSchema, switchSchema, switchSchemas } from './admin-switches.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
@@ -139,6 +140,26 @@ function insightPaths(): ZodOpenApiPathsObject {
 
 function lifePaths(): ZodOpenApiPathsObject {
   return {
+    '/admin/switches': {
+      get: {
+        operationId: 'listSwitches',
+        summary: 'How each pool is scheduled',
+        responses: { 200: answer('All pools.', switchListSchema), ...errors({}) },
+      },
+    },
+    '/admin/switches/{pool}': {
+      put: {
+        operationId: 'changeSwitch',
+        summary:
+          'Enforce, observe or turn off a pool’s scheduling, on every daemon within a second',
+        requestParams: { path: switchSchemas.path },
+        requestBody: json(switchSchemas.change),
+        responses: {
+          200: answer('The switch.', switchSchema),
+          ...errors({ 404: 'There is no such pool.' }),
+        },
+      },
+    },
     '/admin/reload': {
       post: {
         operationId: 'reload',

@@ -10,15 +10,17 @@ import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
 import { serveAdminOpenApi } from './admin-openapi.ts';
 import { addReloadRoute } from './admin-reload.ts';
+import { addSwitchRoutes, type SwitchRoutesDeps } from './admin-switches.ts';
 import { addTenantRoutes } from './admin-tenants.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface AdminRouterDeps {
-  readonly config: Pick<Config, 'admin' | 'server' | 'tenants' | 'routes' | 'budget'>;
+  readonly config: Pick<Config, 'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts'>;
   readonly insight: Insight;
   readonly tenants: Tenants;
+  readonly switches?: SwitchRoutesDeps['switches'] | undefined;
   readonly version: string;
   readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
@@ -37,5 +39,7 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addKeyRoutes(router, deps);
   addInsightRoutes(router, deps);
   addReloadRoute(router, deps);
+  const { config, switches } = deps;
+  if (switches !== undefined) addSwitchRoutes(router, { config, switches });
   return router;
 }

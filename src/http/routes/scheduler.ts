@@ -9,10 +9,10 @@ import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
 import { remade } from '../../core/remade.ts';
 import { principalOf } from '../../gateway/principal.ts';
+import type { SwitchedScheduler } from '../../rollout/switched-scheduler.ts';
 import type { Lease } from '../../scheduler/lease.ts';
 import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
 import type { Denial } from '../../scheduler/types.ts';
-import type { Scheduler } from '../../scheduler/scheduler.ts';
 import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
 import { requestSchemas, type RequestSchemas, type SlotBody } from './scheduler-schemas.ts';
@@ -21,7 +21,7 @@ import { parse } from './validation.ts';
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface SchedulerRouterDeps {
-  readonly scheduler: Pick<Scheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel'>;
+  readonly scheduler: Pick<SwitchedScheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel'>;
   readonly config: Pick<Config, 'scheduler' | 'accounts' | 'routes'>;
 }
 
@@ -52,9 +52,11 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
     const { tenant } = principalOf(req);
     const body = parse(schemas.acquire, req.body, 'body');
     const leaseMs = body.leaseMs ?? deps.config.scheduler.leaseMs;
+    const requestId = body.requestId ?? nanoid();
     const request = {
       targets: resolve(body, tenant),
-      requestId: body.requestId ?? nanoid(),
+      requestId,
+      stableKey: requestId,
       tenant: tenant.name,
       priority: body.priority ?? tenant.terms.priority,
       waitMs: body.waitMs,

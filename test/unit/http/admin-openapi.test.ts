@@ -5,6 +5,7 @@ import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
 import { addReloadRoute } from '../../../src/http/routes/admin-reload.ts';
+import { addSwitchRoutes } from '../../../src/http/routes/admin-switches.ts';
 import { addTenantRoutes } from '../../../src/http/routes/admin-tenants.ts';
 
 interface Layer {
@@ -19,6 +20,7 @@ function existingRoutes(): string[] {
   addKeyRoutes(router, { tenants: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
   addReloadRoute(router, {});
+  addSwitchRoutes(router, { config: unused, switches: unused });
   return (router.stack as unknown as readonly Layer[]).flatMap(({ route }) => {
     const methods = Object.keys(route?.methods ?? {}).filter((method) => method !== '_all');
     const path = route?.path.replace(/:(\w+)/g, '{$1}') ?? '';

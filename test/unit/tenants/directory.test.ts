@@ -121,7 +121,7 @@ describe('the copy of the store', () => {
     await directory.renew();
 
     const waits: boolean[] = [];
-    for (const ageMs of [499, 500, 999, 1000]) {
+    for (const ageMs of [399, 400, 799, 800]) {
       const readAtMs = world.nowMs;
       world.nowMs = readAtMs + ageMs;
       waits.push(directory.fresh() !== undefined);
