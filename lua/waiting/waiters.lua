@@ -95,6 +95,8 @@ function waiters.adopt(waiter)
   if waiter.state == WAITING.parked then
     redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
     waiters.enqueue(waiter)
+    -- It was not there when this tick handed slots on.
+    hand_off.more = true
   elseif waiter.daemon == arg_daemon then
     return
   end

@@ -62,6 +62,22 @@ describe('a grant for another daemon', () => {
     expect(await waitersOf(heart)).toEqual([]);
   });
 
+  it('that is claimed in the tick that takes it back is made again by the next, at once', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const other = await anotherDaemon(heart, 'daemon-2');
+    const long = { waitMs: 20_000, leaseMs: 9000 };
+    const fence = await heart.take('t/1', long);
+    await other.ask(acquire('t/2', long));
+    await heart.ask(release('t/1', fence));
+    other.now = 2000;
+
+    const late = await other.call([acquire('t/2', long)]);
+    const next = await other.news();
+
+    expect(late).toMatchObject({ kind: 'ok', told: [{ tag: 'queued' }], report: { more: true } });
+    expect(next).toMatchObject({ 't/2': { tag: 'granted', fence: fence + 2 } });
+  });
+
   it('that was taken back is not renewed', async () => {
     const heart = await aHeart(store, [anAccount()]);
     const other = await anotherDaemon(heart, 'daemon-2');
