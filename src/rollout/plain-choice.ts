@@ -9,6 +9,13 @@ interface Candidates {
   readonly sums: readonly number[];
 }
 
+export interface PickOptions {
+  readonly random?: number | undefined;
+  readonly tried?: ReadonlySet<string> | undefined;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
 export class PlainChoice {
   readonly #byTarget = new Map<string, Candidates>();
 
@@ -26,11 +33,18 @@ export class PlainChoice {
     for (const [key, group] of groups) this.#byTarget.set(key, candidatesOf(group));
   }
 
-  /** Undefined where no account serves the target. `random` is from 0 to below 1. */
-  pick(target: Target, random: number = Math.random()): string | undefined {
+  /**
+   * Undefined where no account serves the target, or all that do are `tried`. `random` is from 0 to
+   * below 1.
+   */
+  pick(
+    target: Target,
+    { random = Math.random(), tried = NOBODY }: PickOptions = {},
+  ): string | undefined {
     const found = this.#byTarget.get(keyOf(target));
     if (found === undefined) return undefined;
     const { names, sums } = found;
+    if (tried.size > 0) return names.find((name) => !tried.has(name));
     const wanted = random * (sums.at(-1) ?? 0);
     let [low, high] = [0, sums.length - 1];
     while (low < high) {

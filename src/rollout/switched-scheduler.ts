@@ -13,7 +13,10 @@ import type {
   AcquireRequest,
   AcquireResult,
   LeaseRef,
+  MoveReport,
+  MoveResult,
   ReleaseReport,
+  RenewRef,
   RenewResult,
 } from '../scheduler/types.ts';
 import type { RolloutEmitter } from './events.ts';
@@ -38,12 +41,14 @@ export interface SwitchedSchedulerOptions {
 /** No lease of the heart has it: fences begin at the cell's first incarnation, far above. */
 const NO_FENCE = 1;
 
-/** There is nothing to give back. */
-const KEEPER: LeaseKeeper = { giveBack: () => Promise.resolve('already') };
-
 export class SwitchedScheduler {
   readonly #options: SwitchedSchedulerOptions;
   readonly #choice: () => PlainChoice;
+  /** Of leases without a slot: there is nothing to give back, and any other account may be next. */
+  readonly #keeper: LeaseKeeper = {
+    giveBack: () => Promise.resolve('already'),
+    move: (lease, report) => Promise.resolve(this.#move(lease, report)),
+  };
 
   constructor(options: SwitchedSchedulerOptions) {
     this.#options = options;
@@ -75,11 +80,11 @@ export class SwitchedScheduler {
   }
 
   /** A lease without a slot lives as long as its holder says. */
-  async renew(ref: LeaseRef, leaseMs?: number): Promise<RenewResult> {
+  async renew(ref: RenewRef, leaseMs?: number): Promise<RenewResult> {
     const { scheduler, config } = this.#options;
     if (ref.fence !== NO_FENCE) return scheduler.renew(ref, leaseMs);
     const expiresAtMs = Date.now() + (leaseMs ?? config.scheduler.leaseMs);
-    return { kind: 'renewed', expiresAtMs };
+    return { kind: 'renewed', expiresAtMs, token: undefined };
   }
 
   release(ref: LeaseRef, report?: ReleaseReport): Promise<ReleaseResult> {
@@ -120,22 +125,34 @@ export class SwitchedScheduler {
       {
         requestId,
         tenant,
+        targets: request.targets,
         key: `${tenant}/${requestId}`,
         isFresh: false,
         leaseMs,
         heldSince: performance.now(),
         queuedMs: 0,
         limits: undefined,
-        keeper: KEEPER,
+        token: undefined,
+        keeper: this.#keeper,
       },
     );
     return { kind: 'granted', lease };
   }
 
+  #move(lease: Lease, { targets = lease.targets, exclude = [] }: MoveReport): MoveResult {
+    const tried = new Set([...exclude, lease.account]);
+    const found = this.#choose(targets, lease.target.pool, tried);
+    if (found === undefined) {
+      return { kind: 'denied', reason: 'no_account_for_model', retryAfterMs: undefined };
+    }
+    lease.moved({ ...found, fence: NO_FENCE, expiresAtMs: lease.expiresAtMs });
+    return { kind: 'moved' };
+  }
+
   /** Within the pool that is switched: what the other pools of a route say is their own matter. */
-  #choose(targets: readonly Target[], pool: string) {
+  #choose(targets: readonly Target[], pool: string, tried?: ReadonlySet<string>) {
     for (const [targetIndex, target] of targets.entries()) {
-      const account = target.pool === pool ? this.#choice().pick(target) : undefined;
+      const account = target.pool === pool ? this.#choice().pick(target, { tried }) : undefined;
       if (account !== undefined) return { account, target, targetIndex };
     }
     return undefined;

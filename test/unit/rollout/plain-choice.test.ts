@@ -19,7 +19,7 @@ describe('a plain choice', () => {
       { name: 'c', maxConcurrency: 3 },
     ]);
 
-    const picked = Array.from({ length: 10 }, (_, i) => choice.pick(TARGET, i / 10));
+    const picked = Array.from({ length: 10 }, (_, i) => choice.pick(TARGET, { random: i / 10 }));
 
     expect(picked.join('')).toBe('abbbbbbccc');
   });
@@ -32,9 +32,21 @@ describe('a plain choice', () => {
       { name: 'a', maxConcurrency: 1 },
     ]);
 
-    const picked = Array.from({ length: 20 }, (_, i) => choice.pick(TARGET, i / 20));
+    const picked = Array.from({ length: 20 }, (_, i) => choice.pick(TARGET, { random: i / 20 }));
 
     expect(new Set(picked)).toEqual(new Set(['a']));
-    expect(choice.pick({ pool: 'p', model: 'unknown' }, 0)).toBeUndefined();
+    expect(choice.pick({ pool: 'p', model: 'unknown' })).toBeUndefined();
+  });
+
+  it('passes over who was tried, until nobody is left', () => {
+    const choice = aChoice([
+      { name: 'a', maxConcurrency: 1 },
+      { name: 'b', maxConcurrency: 1 },
+    ]);
+
+    const next = choice.pick(TARGET, { tried: new Set(['a']) });
+    const none = choice.pick(TARGET, { tried: new Set(['a', 'b']) });
+
+    expect([next, none]).toEqual(['b', undefined]);
   });
 });
