@@ -14,17 +14,22 @@
 --- @key tenants HASH tenant -> its terms
 --- @key tenant_state HASH tenant -> what its gates count
 --- @key account_state HASH account -> its rates, and until when it rests
+--- @key health HASH account -> what is wrong with it (breaker/conditions.lua)
 --- @key ledger HASH "scope TAB period" -> settled, reserved and more
 --- @key class[] ZSET account -> place
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed most, ms for which an expired lease may wait for its reaping
 --- @reply audited leases, then for each difference: where, name, expected, found
 --- @reply too_many leases
+--- @include lib/breaker_terms.lua
 --- @include lib/records.lua
+--- @include breaker/conditions.lua
+--- @include breaker/checking.lua
 --- @include lib/charges.lua
 
 records.begin()
 charges.begin()
+checking.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
 local differences = {}
 
@@ -84,6 +89,7 @@ each(key_requests, function(id, raw)
   end
   count = count + 1
   by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
+  checking.see(lease)
   by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
   count_rules(id, lease)
   compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
@@ -118,9 +124,11 @@ each(key_accounts, function(name, raw)
   local class, in_index = account[ACCOUNT.class], in_flight < account[ACCOUNT.limit]
   local _, _, _, _, limit = struct.unpack('<BBI2I4I4', raw)
   compare('above_limit', name, 0, math.max(0, in_flight - limit))
-  if is_resting(account) then
+  local place, is_blocked, is_changing = checking.place(account, now, patience_ms, compare)
+  if is_resting(account) or is_changing then
     return
   end
+  class, in_index = place, in_index and not is_blocked
   local score = class < class_count and redis.call('ZSCORE', key_class(class), name)
   compare('index', name, in_index and 1 or 0, score and 1 or 0)
   if score and in_index then

@@ -1,8 +1,7 @@
 --- Registers the accounts, classes and targets of a cell by version: applied whole where the
 --- cell's generation is still the one that the daemon has planned from, else not at all.
 --- Leases and counts stay: a lowered limit drains; a removed account goes with the first registration
---- after its last lease has ended.
---- A cell that does not exist yet begins here.
+--- after its last lease has ended. A cell that does not exist yet begins here.
 ---
 --- @entry configure
 --- @key cell HASH see lib/cell.lua
@@ -24,6 +23,8 @@
 --- @key tenants HASH tenant -> its terms (tenants/tenants.lua)
 --- @key tenant_state HASH tenant -> what its gates count
 --- @key account_state HASH account -> its rates, and until when it rests
+--- @key health HASH account -> what is wrong with it (breaker/conditions.lua)
+--- @key breaker_history LIST the last changes
 --- @key ledger HASH "scope TAB period" -> settled, reserved and more (budget/ledger.lua)
 --- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
 --- @key run_spend HASH "tenant TAB run" -> micro-units
@@ -42,7 +43,11 @@
 --- @arg budget packed the same: fields of the ledger
 --- @reply configured generation
 --- @reply stale generation
+--- @include lib/listed.lua
+--- @include lib/breaker_terms.lua
 --- @include lib/records.lua
+--- @include breaker/conditions.lua
+--- @include breaker/placing.lua
 --- @include tenants/registering.lua
 
 records.begin()
@@ -51,14 +56,6 @@ local generation = tonumber(redis.call('HGET', key_cell, 'generation')) or 0
 local layout = redis.call('HGET', key_cell, 'layout')
 if generation ~= expected or generation > 0 and tonumber(layout or 0) ~= LAYOUT.version then
   return { 'stale', generation }
-end
-
-local function texts_of(packed)
-  local texts, at = {}, 1
-  while at <= #packed do
-    texts[#texts + 1], at = struct.unpack('<I2c0', packed, at)
-  end
-  return texts
 end
 
 --- Fences must rise even over a total loss: the incarnation tells the minute in which the cell
@@ -80,13 +77,16 @@ end
 local function keep_sentinels()
   for _, key in ipairs({ key_requests, key_finished, key_finished_before, key_accounts,
     key_inflight, key_targets, key_replies, key_set_aside, key_waiters, key_demands, key_flows,
-    key_tenants, key_tenant_state, key_account_state, key_ledger, key_spend, key_run_spend }) do
+    key_tenants, key_tenant_state, key_account_state, key_health, key_ledger, key_spend, key_run_spend }) do
     redis.call('HSET', key, SENTINEL.name, 0)
   end
   for _, key in ipairs({ key_expiries, key_daemons, key_timers, key_spend_runs }) do
     redis.call('ZADD', key, '+inf', SENTINEL.name)
   end
   redis.call('ZADD', key_line, 0, SENTINEL.name)
+  if redis.call('EXISTS', key_breaker_history) == 0 then
+    redis.call('RPUSH', key_breaker_history, SENTINEL.name)
+  end
 end
 
 --- Accounts that are not configured any more stay, out of use, while they have leases.
@@ -99,6 +99,7 @@ local function retire(kept)
       else
         redis.call('HDEL', key_accounts, name)
         redis.call('HDEL', key_inflight, name)
+        redis.call('HDEL', key_health, name)
       end
     end
   end
@@ -106,6 +107,7 @@ end
 
 --- Gives the account its record and its place; every class was emptied before.
 local function place(name, raw)
+  local before = redis.call('HGET', key_accounts, name)
   redis.call('HSET', key_accounts, name, raw)
   redis.call('HSETNX', key_inflight, name, 0)
   local account = records.read_account(name, raw)
@@ -114,9 +116,9 @@ local function place(name, raw)
   if account[ACCOUNT.rates] then
     redis.call('ZADD', key_timers, 'NX', 0, 'a' .. name)
   end
-  if account[ACCOUNT.in_flight] < account[ACCOUNT.limit] then
-    redis.call('ZADD', key_class(account[ACCOUNT.class]),
-      records.load_ratio(account) * LOAD.touches, name)
+  local class, is_blocked = placing.of(account, before, raw)
+  if account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and not is_blocked then
+    redis.call('ZADD', key_class(class), records.load_ratio(account) * LOAD.touches, name)
   end
 end
 
@@ -143,7 +145,7 @@ if generation == 0 then
   begin_cell()
 end
 keep_sentinels()
-local accounts, targets = texts_of(arg_accounts), texts_of(arg_targets)
+local accounts, targets = listed.texts(arg_accounts), listed.texts(arg_targets)
 local kept = {}
 for i = 1, #accounts, 2 do
   kept[accounts[i]] = true
@@ -167,8 +169,8 @@ end
 for i = 0, retired_count - 1 do
   redis.call('DEL', key_retired(i))
 end
-register_tenants(texts_of(arg_tenants))
-local budget = texts_of(arg_budget)
+register_tenants(listed.texts(arg_tenants))
+local budget = listed.texts(arg_budget)
 for i = 1, #budget, 2 do
   redis.call('HSET', key_ledger, budget[i], budget[i + 1])
 end

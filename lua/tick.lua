@@ -26,6 +26,8 @@
 --- @key tenants HASH tenant -> its terms (tenants/tenants.lua)
 --- @key tenant_state HASH tenant -> what its gates count
 --- @key account_state HASH account -> its rates, and until when it rests
+--- @key health HASH account -> what is wrong with it (breaker/conditions.lua)
+--- @key breaker_history LIST the last changes of accounts' health, latest first
 --- @key ledger HASH "scope TAB period" -> settled, reserved and more (budget/ledger.lua)
 --- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
 --- @key run_spend HASH "tenant TAB run" -> micro-units
@@ -46,9 +48,12 @@
 --- @reply outdated
 --- @reply unconfigured
 --- @reply layout version
+--- @include lib/breaker_terms.lua
 --- @include lib/records.lua
+--- @include lib/target_records.lua
 --- @include lib/head.lua
 --- @include lib/decimals.lua
+--- @include lib/listed.lua
 --- @include lib/replies.lua
 --- @include lib/cell.lua
 --- @include lib/order.lua
@@ -66,6 +71,13 @@
 --- @include scheduler/accounts.lua
 --- @include scheduler/places.lua
 --- @include scheduler/rests.lua
+--- @include breaker/conditions.lua
+--- @include breaker/troubled.lua
+--- @include breaker/health.lua
+--- @include breaker/history.lua
+--- @include breaker/obstacle.lua
+--- @include breaker/transitions.lua
+--- @include breaker/cooldown.lua
 --- @include scheduler/classes.lua
 --- @include scheduler/mixed.lua
 --- @include scheduler/choice.lua
@@ -90,6 +102,7 @@
 --- @include scheduler/renew.lua
 --- @include scheduler/release.lua
 --- @include scheduler/move.lua
+--- @include breaker/reset.lua
 --- @include scheduler/acquire.lua
 --- @include scheduler/acquire_run.lua
 --- @include lib/commit.lua
@@ -110,6 +123,8 @@ rests.begin()
 places.begin()
 classes.begin()
 memory.begin()
+health.begin()
+history.begin()
 tenants.begin()
 ledger.begin()
 spend.begin()

@@ -1,8 +1,13 @@
--- Crossings of budgets that this batch has seen: told to its daemon in the reply, one line each.
+-- What this batch has seen that somebody should hear of: crossings of budgets, and changes of accounts'
+-- health. Told to its daemon in the reply, one line each.
 local lines
 
 function alarms.begin()
   lines = {}
+end
+
+function alarms.say(line)
+  lines[#lines + 1] = line
 end
 
 local function tell(kind, entry, stop)

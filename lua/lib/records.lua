@@ -87,9 +87,10 @@ function records.relocate(lease, account, model, fence)
   lease[LEASE.model], lease[LEASE.fence], lease[LEASE.account] = model, fence, account
 end
 
---- schema, flags (1: in use, 2: has rates), class, index, limit, capacity = limit x weight; behind
---- them the rates (interval and burst in ms of requests, then of tokens), and, for an account of a
---- `mixed` class alone, the numbers of the models that it serves.
+--- schema, flags (1: in use, 2: has rates, 4: has a breaker), class, index, limit, capacity = limit x
+--- weight; behind them the rates (interval and burst in ms of requests, then of tokens), then the
+--- breaker (lib/breaker_terms.lua), and, for an account with a breaker or of a `mixed` class, the
+--- numbers of the models that it serves.
 --- An account (ACCOUNT), its limit 0 where it is not in use; false where none can be decoded.
 function records.read_account(name, raw)
   if not raw or #raw < 16 or byte(raw, 1) ~= 1 then
@@ -97,38 +98,13 @@ function records.read_account(name, raw)
   end
   local flags, class, index, limit, capacity = unpack_from('<BI2I4I4I4', raw, 2)
   local step, slots = LOAD.scale / capacity, flags % 2 == 1 and limit or 0
-  local rates = flags >= 2 and { unpack_from('<dddd', raw, 17) } or false
-  return { name, raw, 0, 0, false, -1, slots, class, index, step, false, slots, rates, 0 }
+  local rates = floor(flags / 2) % 2 == 1 and { unpack_from('<dddd', raw, 17) } or false
+  local terms = flags >= 4 and breaker_terms.read(raw, rates and 49 or 17) or false
+  return { name, raw, 0, 0, false, -1, slots, class, index, step, false, slots, rates, 0,
+    terms, false, false, class }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.
 function records.load_ratio(account)
   return floor((account[ACCOUNT.in_flight] + 1) * account[ACCOUNT.step])
-end
-
---- Whether an account of a `mixed` class serves the model.
-function records.serves(account, model)
-  local raw = account[ACCOUNT.raw]
-  for at = account[ACCOUNT.rates] and 49 or 17, #raw - 1, 2 do
-    if unpack_from('<I2', raw, at) == model then
-      return true
-    end
-  end
-  return false
-end
-
---- model number, then tier by tier how many classes it has and their numbers. `only` is its class
---- where there is but one, and that one is not mixed.
-function records.read_target(raw)
-  local model, at, tiers = unpack_from('<I2', raw), 3, {}
-  while at <= #raw do
-    local tier = {}
-    for i = 1, byte(raw, at) do
-      tier[i] = unpack_from('<I2', raw, at + 2 * i - 1)
-    end
-    tiers[#tiers + 1] = tier
-    at = at + 1 + 2 * #tier
-  end
-  local only = #tiers == 1 and #tiers[1] == 1 and tiers[1][1]
-  return { model = model, tiers = tiers, only = only and only < CLASS.mixed and only or false }
 end

@@ -23,6 +23,8 @@ local function set_aside(id, raw)
   return false
 end
 
+requests.set_aside = set_aside
+
 --- Reads the records of the first `count` of `ids`.
 function requests.load(slots, ids, count)
   local most = operations.count()

@@ -45,8 +45,12 @@ local function read(names, strangers)
       local ratio = (in_flight + 1) * account[ACCOUNT.step]
       account[ACCOUNT.in_flight], account[ACCOUNT.ratio] = in_flight, ratio - ratio % 1
       account[ACCOUNT.epoch], account[ACCOUNT.touched], account[ACCOUNT.touch] = epoch, false, false
+      account[ACCOUNT.limit] = account[ACCOUNT.slots]
       if account[ACCOUNT.rates] then
         rests.read(account)
+      end
+      if account[ACCOUNT.breaker] then
+        health.attach(account)
       end
     end
   end

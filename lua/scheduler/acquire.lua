@@ -1,6 +1,4 @@
--- acquire: the same id and claim again is the same lease, or the same place in the queue; a new id
--- gets a slot, a place in the queue, or a reason.
-
+-- acquire: the same id and claim again is the same lease or place; a new id gets one, or a reason.
 local function deny(reason, retry_after_ms, tenant)
   operations.answer(TAG.denied, reason, 0, 0, 0, retry_after_ms)
   if tenant_rates.has(tenant) then
@@ -52,11 +50,13 @@ local function decide(op, id, slot, targets)
   elseif not reason and cell.waiting > 0 and queue.is_behind(targets, id) then
     reason, waits = REASON.pool_full, true
   elseif not reason then
-    local account, number = choice.pick(targets)
+    local account, number, ms = choice.pick(targets)
     if account then
       return grant(op, id, slot, account, number, targets, tenant)
     end
-    reason, waits = number, number == REASON.pool_full
+    -- Whoever cannot wait for so long is told so at once.
+    reason, after_ms = number, ms
+    waits = number ~= REASON.no_account_for_model and (ms or 0) <= operations.batch[op + OP.wait_ms]
   end
   if not waits or operations.batch[op + OP.wait_ms] == 0 then
     return deny(reason, after_ms, tenant)

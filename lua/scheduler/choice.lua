@@ -10,7 +10,7 @@ local function target_of(raw)
     if count >= MEMORY.targets then
       known, count = {}, 0
     end
-    target = records.read_target(raw)
+    target = target_records.read(raw)
     known[raw], count = target, count + 1
   end
   return target
@@ -104,6 +104,12 @@ local function best_of(tier, model)
       end
     end
   end
+  if tier.aside and health.asides > 0 then
+    local account = mixed.scan(tier.aside, model)
+    if account and (not best or account[ACCOUNT.ratio] < least) then
+      best = account
+    end
+  end
   return best
 end
 
@@ -120,6 +126,10 @@ local function pick_among(targets)
       end
     end
   end
+  if reason == REASON.pool_full then
+    local other, after_ms = obstacle.of(targets)
+    return nil, other or reason, after_ms
+  end
   return nil, reason
 end
 
@@ -131,10 +141,11 @@ function choice.targets(number)
   return demands[number]
 end
 
---- The account to take and the number of its target; else nil and the reason.
+--- The account to take and the number of its target; else nil, the reason, and perhaps the ms after
+--- which to try again.
 function choice.pick(targets)
   local first = targets[1]
-  local account = first and first.only and classes.head(first.only)
+  local account = first and first.only and health.asides == 0 and classes.head(first.only)
   if account then
     return account, 1
   end

@@ -105,7 +105,8 @@ local function touched_head(class)
   end
   local h = class.heap
   local account = h.items[1]
-  while account and not (score_of(account) == h.scores[1] and has_room(account)) do
+  while account and not (account[ACCOUNT.class] == class.number and has_room(account)
+    and score_of(account) == h.scores[1]) do
     heap.pop(h)
     account = h.items[1]
   end

@@ -1,12 +1,16 @@
--- The choice within a class of odd sets: its accounts do not all serve the model, so a bounded part
--- of it is searched.
+-- The choice within a class whose accounts do not all serve the model, by what they are configured for or
+-- by their health: a bounded part of it is searched.
 local score_of, has_room = classes.score_of, classes.has_room
+
+local function serves(account, model)
+  return has_room(account) and target_records.serves(account, model) and health.allows(account, model)
+end
 
 --- Untouched ones come in the order of their load, so the first of them is the best of them.
 local function untouched_serving(class, model)
   for i = 1, #class.list do
     local account = class.list[i]
-    if account and not account[ACCOUNT.touched] and has_room(account) and records.serves(account, model) then
+    if account and not account[ACCOUNT.touched] and serves(account, model) then
       return account
     end
   end
@@ -21,7 +25,7 @@ function mixed.scan(number, model)
     return best
   end
   places.each_touched(function(account)
-    if account[ACCOUNT.class] == number and has_room(account) and records.serves(account, model)
+    if account[ACCOUNT.class] == number and serves(account, model)
       and (not best or account[ACCOUNT.ratio] < best[ACCOUNT.ratio]
         or best[ACCOUNT.touched] and score_of(account) < score_of(best)) then
       best = account

@@ -3,20 +3,10 @@
 -- are the request's. What an attempt costs (the account's slot and rates) is charged to each.
 -- Where nothing is free it is denied, and nothing has changed: the holder still has the old slot.
 
-local function line_of(text, number)
-  local at = 0
-  for line in string.gmatch(text, '[^\n]+') do
-    at = at + 1
-    if at == number then
-      return line
-    end
-  end
-end
-
 --- The accounts that the request has tried, this one last.
 local function tried(op, lease)
   local list = {}
-  for name in string.gmatch(line_of(arg_excludes, operations.batch[op + OP.exclude]) or '', '[^\t]+') do
+  for name in string.gmatch(listed.line(arg_excludes, operations.batch[op + OP.exclude]) or '', '[^\t]+') do
     list[#list + 1] = accounts.get(name)
   end
   list[#list + 1] = accounts.get(lease[LEASE.account])
@@ -31,12 +21,12 @@ local function pick_without(list, targets)
     list[i][ACCOUNT.limit] = 0
     classes.look_again(list[i])
   end
-  local account, number = choice.pick(targets)
+  local account, number, after_ms = choice.pick(targets)
   for i = #list, 1, -1 do
     list[i][ACCOUNT.limit] = limits[i]
     classes.look_again(list[i])
   end
-  return account, number
+  return account, number, after_ms
 end
 
 local function change(op, id, slot, lease, account, target)
@@ -59,9 +49,9 @@ operations.handlers[KIND.move] = function(op, id, slot)
   elseif variant == 'tick_oom' or not targets then
     return operations.refuse(targets and MISTAKE.out_of_memory or MISTAKE.unknown_demand)
   end
-  local account, number = pick_without(tried(op, lease), targets)
+  local account, number, after_ms = pick_without(tried(op, lease), targets)
   if not account then
-    return operations.answer(TAG.denied, number)
+    return operations.answer(TAG.denied, number, 0, 0, 0, after_ms)
   end
   local expires_at = change(op, id, slot, lease, account, targets[number])
   operations.answer(TAG.moved, number - 1, lease[LEASE.model], account[ACCOUNT.index],

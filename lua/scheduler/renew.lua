@@ -18,17 +18,11 @@ end
 --- The account and the target of a line of `holdings`, as far as the registry knows them; nothing
 --- where the line says that the lease has expired.
 local function holding(number)
-  local at = 0
-  for line in string.gmatch(arg_holdings, '[^\n]+') do
-    at = at + 1
-    if at == number then
-      local name, target, expiry = string.match(line, '^([^\t]+)\t([^\t]+\t[^\t]+)\t?(%d*)$')
-      local raw = target and redis.call('HGET', key_targets, target)
-      if raw and (tonumber(expiry) or math.huge) > cell.now then
-        return accounts.get(name), records.read_target(raw)
-      end
-      return
-    end
+  local line = listed.line(arg_holdings, number) or ''
+  local name, target, expiry = string.match(line, '^([^\t]+)\t([^\t]+\t[^\t]+)\t?(%d*)$')
+  local raw = target and redis.call('HGET', key_targets, target)
+  if raw and (tonumber(expiry) or math.huge) > cell.now then
+    return accounts.get(name), target_records.read(raw)
   end
 end
 

@@ -1,5 +1,5 @@
--- Accounts that rest: out of rates until a known time, and so out of the choice. Their limit is 0 for
--- that long; a timer lets them back in. Rates: interval and burst of requests, of tokens, and the
+-- Accounts that rest: out of rates until a known time, or blocked by their health, and so out of the
+-- choice. Their limit is 0 for that long; a timer lets them back in. Rates: interval and burst of requests, of tokens, and the
 -- two buckets (lib/gcra.lua).
 local changed -- account's name -> account whose rates or rest this batch has changed
 local REQUESTS_AT, TOKENS_AT = 5, 6
@@ -10,7 +10,13 @@ end
 
 local function set(account, rest)
   account[ACCOUNT.rest] = rest
-  account[ACCOUNT.limit] = rest > cell.now and 0 or account[ACCOUNT.slots]
+  local rests_now = rest > cell.now or account[ACCOUNT.blocked]
+  account[ACCOUNT.limit] = rests_now and 0 or account[ACCOUNT.slots]
+end
+
+--- Its health has changed.
+function rests.refresh(account)
+  set(account, account[ACCOUNT.rest])
 end
 
 --- Fills in what the store knows of an account with rates.

@@ -70,7 +70,10 @@ type Group = Readonly<Record<string, unknown>>;
 
 function treeOf(config: Config): Group {
   const { accounts, ...rest } = config;
-  const byName = Object.fromEntries(accounts.map((account) => [account.name, account]));
+  // The mark follows from the credential, which is named itself.
+  const byName = Object.fromEntries(
+    accounts.map((account) => [account.name, { ...account, credentialMark: undefined }]),
+  );
   const groups = Object.entries(rest).map(([name, value]) => [name, asGroup(value) ?? value]);
   return { ...(Object.fromEntries(groups) as Group), accounts: byName };
 }

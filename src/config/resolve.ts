@@ -1,5 +1,6 @@
 // From what a file says to what the product works with: accounts with all that they inherit, and a
 // route for every model. It checks nothing: its input has passed the schema and the cross-checks.
+import { createHash } from 'node:crypto';
 import { resolveBudget, resolvePrices, resolveRuns } from './costs-resolve.ts';
 import { DEFAULT_TIMEOUTS } from './schema.ts';
 import { resolveRates, resolveTenants } from './tenants-resolve.ts';
@@ -46,6 +47,8 @@ function resolveAccount(poolName: string, pool: FilePool, account: FileAccount):
   const { name, maxConcurrency, weight, priority, enabled } = account;
   const rates = resolveRates(account);
   const hasRates = Object.keys(rates).length > 0;
+  const baseUrl = (account.baseUrl ?? pool.baseUrl ?? '').replace(/\/+$/, '');
+  const credential = account.credential ?? pool.credential;
   return {
     name,
     pool: poolName,
@@ -56,10 +59,20 @@ function resolveAccount(poolName: string, pool: FilePool, account: FileAccount):
     ...(hasRates && { rates }),
     models: [...new Set(account.models ?? pool.models ?? [])],
     provider: account.provider ?? pool.provider ?? 'openai',
-    baseUrl: (account.baseUrl ?? pool.baseUrl ?? '').replace(/\/+$/, ''),
-    credential: account.credential ?? pool.credential,
+    baseUrl,
+    credential,
+    credentialMark: markOf(baseUrl, credential),
+    breaker: pool.breaker,
     timeouts: resolveTimeouts(pool.timeouts, account.timeouts),
   };
+}
+
+/** 32 bits of a digest: enough to see a change, too few to find what was digested. */
+function markOf(baseUrl: string, credential: string | undefined): number {
+  const digest = createHash('sha256')
+    .update(`${baseUrl}\n${credential ?? ''}`)
+    .digest();
+  return digest.readUInt32LE(0);
 }
 
 type FileTimeouts = FilePool['timeouts'];

@@ -1,6 +1,7 @@
 // Every option of the product: type, unit, default, environment name and one sentence.
 // The only place with defaults. config/load.ts reads files and the environment through it.
 import { z } from 'zod';
+import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
 import { model, name } from './names.ts';
@@ -221,6 +222,7 @@ const account = z.strictObject({
 
 const pool = z.strictObject({
   ...upstream,
+  breaker: breakerSchema,
   accounts: z.array(account).max(10_000),
 });
 
@@ -258,7 +260,7 @@ export interface UpstreamTimeouts {
 }
 
 /** An account with everything that it inherits filled in. */
-export interface AccountConfig {
+export interface AccountConfig extends AccountHealthConfig {
   readonly name: string;
   readonly pool: string;
   readonly maxConcurrency: number;

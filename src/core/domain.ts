@@ -32,6 +32,7 @@ export const DENIAL_REASONS = [
   'tenant_rate',
   'account_rate',
   'budget_stop',
+  'breaker_open',
 ] as const;
 export type DenialReason = (typeof DENIAL_REASONS)[number];
 

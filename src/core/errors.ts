@@ -39,6 +39,7 @@ export const ERROR_CODES = [
   'tenant_rate',
   'account_rate',
   'budget_stop',
+  'breaker_open',
   'no_account_for_model',
   'recovering',
   'store_unavailable',

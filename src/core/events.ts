@@ -49,6 +49,19 @@ export interface SchedulerEvents {
     readonly reservedMicro: number;
     readonly stopMicro: number;
   };
+  /**
+   * The health of an account has changed, or (with a target) the breaker of one of its models. The one
+   * daemon whose tick saw it tells.
+   */
+  health: {
+    readonly account: string;
+    readonly target: Target | undefined;
+    readonly change: 'closed' | 'open' | 'half_open' | 'disabled' | 'enabled';
+    /** An outcome, `reaped`, `operator` or `configuration`. */
+    readonly reason: string | undefined;
+    /** Cell time in ms at which it changes by itself; 0 for not by itself. */
+    readonly untilMs: number;
+  };
   /** One call of the heart came back. */
   tick: { readonly operations: number; readonly seconds: number };
   /** The store could not be reached or did not answer in time. */

@@ -48,6 +48,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   tenant_rate: 429,
   account_rate: 429,
   budget_stop: 429,
+  breaker_open: 503,
   no_account_for_model: 503,
   recovering: 503,
   store_unavailable: 503,

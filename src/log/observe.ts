@@ -23,6 +23,10 @@ export function logScheduler(events: SchedulerEmitter, logger: Logger): void {
   events.on('audited', (event) => {
     if (event.differences > 0) logger.error('an audit found differences', event);
   });
+  events.on('health', (event) => {
+    if (event.change === 'disabled') logger.error('an account is of no use any more', event);
+    else logger.warn('the health of an account has changed', event);
+  });
   events.on('budgetWarning', (event) => logger.warn('a budget passed its warning', event));
   logStoreErrors(events, logger);
 }

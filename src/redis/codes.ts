@@ -5,7 +5,17 @@ export const CODES = {
   /** Of what a cell keeps: the number of steps in scheduler/layout.ts. */
   LAYOUT: { version: 1 },
   /** Kinds of operations. */
-  KIND: { acquire: 1, renew: 2, register: 3, release: 4, cancel: 5, check: 6, reap: 7, move: 8 },
+  KIND: {
+    acquire: 1,
+    renew: 2,
+    register: 3,
+    release: 4,
+    cancel: 5,
+    check: 6,
+    reap: 7,
+    move: 8,
+    reset: 9,
+  },
   /** First byte of an answer. */
   TAG: {
     granted: 1,
@@ -24,6 +34,7 @@ export const CODES = {
     error: 14,
     queued: 15,
     moved: 16,
+    reset: 17,
   },
   /** Why an acquire was denied. */
   REASON: {
@@ -37,6 +48,7 @@ export const CODES = {
     tenant_rate: 8,
     account_rate: 9,
     budget_stop: 10,
+    breaker_open: 11,
   },
   /** What was wrong with an operation. */
   MISTAKE: {
@@ -47,7 +59,18 @@ export const CODES = {
     invalid_lease: 5,
     out_of_memory: 6,
   },
-  OUTCOME: { success: 1, rate_limited: 2, overloaded: 3, failed: 4, unusable: 5, ignored: 6 },
+  /** Beside the reported ones: what the heart and operators say themselves. */
+  OUTCOME: {
+    success: 1,
+    rate_limited: 2,
+    overloaded: 3,
+    failed: 4,
+    unusable: 5,
+    ignored: 6,
+    reaped: 7,
+    operator: 8,
+    configuration: 9,
+  },
   /**
    * Records are Lua arrays, unpacked in one call; these are their positions. They are what makes
    * `lease[LEASE.fence]` cost an array access.
@@ -121,6 +144,10 @@ export const CODES = {
     slots: 12,
     rates: 13,
     rest: 14,
+    breaker: 15,
+    health: 16,
+    blocked: 17,
+    home: 18,
   },
   /**
    * Bytes of a lease's record before its texts, the time of its grant and its attempt; a period that
@@ -153,7 +180,26 @@ export const CODES = {
    */
   LOAD: { scale: 9000, touches: 1e12, least_heads: 4, mixed_scan: 32 },
   /** Class numbers from here on are scanned instead of read at their head. */
-  CLASS: { mixed: 32_768 },
+  /** Between `aside` and `mixed`: the class of a tier for accounts that may not serve all of their models. */
+  CLASS: { mixed: 32_768, aside: 16_384 },
+  /**
+   * States of a breaker, and what else the history tells of an account; sizes of records in bytes;
+   * changes that are remembered; accounts that a refusal looks at.
+   */
+  BREAKER: {
+    closed: 1,
+    open: 2,
+    half_open: 3,
+    disabled: 4,
+    enabled: 5,
+    terms: 36,
+    head: 35,
+    entry: 64,
+    no_class: 65_535,
+    no_model: -1,
+    history: 1000,
+    looks: 32,
+  },
   EXPIRY: { entries: 4, ids: 64 },
   /** Sizes of records in bytes. */
   TENANTS: { terms: 59, state: 21 },

@@ -45,6 +45,10 @@ export interface CellKeys {
   readonly tenantState: string;
   /** HASH account → its rates and until when it rests. */
   readonly accountState: string;
+  /** HASH account → what is wrong with it (lua/breaker/conditions.lua). */
+  readonly health: string;
+  /** LIST of the last changes of accounts' health, latest first; bounded. */
+  readonly breakerHistory: string;
   /** HASH "scope TAB period" → settled, reserved and more; the policy (lua/budget/ledger.lua). */
   readonly ledger: string;
   /** HASH "period TAB tenant TAB route TAB model" → micro-units spent. */
@@ -97,6 +101,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     tenants: `${prefix}tenants`,
     tenantState: `${prefix}tenant-state`,
     accountState: `${prefix}account-state`,
+    health: `${prefix}health`,
+    breakerHistory: `${prefix}breaker-history`,
     ledger: `${prefix}ledger`,
     spend: `${prefix}spend`,
     runSpend: `${prefix}run-spend`,

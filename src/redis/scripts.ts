@@ -8,6 +8,7 @@ const RULES = [
   'scheduler/account_slot.lua',
   'scheduler/model_count.lua',
   'scheduler/account_rates.lua',
+  'breaker/breaker.lua',
 ] as const;
 
 /** Rules that bind where somebody has terms, money is budgeted, or others wait. */
@@ -54,6 +55,8 @@ const TICK = {
     'tenants',
     'tenant_state',
     'account_state',
+    'health',
+    'breaker_history',
     'ledger',
     'spend',
     'run_spend',
@@ -85,6 +88,7 @@ const AUDIT = {
     'tenants',
     'tenant_state',
     'account_state',
+    'health',
     'ledger',
   ],
   keyLists: ['class', 'concurrency'],

@@ -15,6 +15,26 @@ export interface SchedulerAccount {
   readonly models: readonly string[];
   /** What the upstream allows in a minute. */
   readonly rates?: RateTerms;
+  /** What trips its breakers. Without it no outcome does anything to the account. */
+  readonly breaker?: BreakerTerms;
+  /** Changes with its credential: an account that was disabled for the old one begins again. */
+  readonly credentialMark?: number;
+}
+
+/** Breakers of a pool's accounts, one for each model of an account. */
+export interface BreakerTerms {
+  /** Whether breakers trip; cooldowns and unusable credentials count anyway. */
+  readonly enabled: boolean;
+  readonly consecutiveFailures: number;
+  /** From 0 to 1, of the requests of a window. */
+  readonly errorRate: number;
+  readonly minRequests: number;
+  readonly windowMs: number;
+  /** For how long a breaker is open first; doubles with every failed probe. */
+  readonly openMs: number;
+  readonly maxOpenMs: number;
+  /** For how long an account that is rate limited rests where the upstream does not say. */
+  readonly cooldownMs: number;
 }
 
 export interface RegisteredAccount extends SchedulerAccount {
@@ -23,13 +43,17 @@ export interface RegisteredAccount extends SchedulerAccount {
   readonly class: number;
 }
 
-/** Accounts of one pool, tier and set of models; `mixed` ones hold the odd sets of their tier. */
+/**
+ * Accounts of one pool, tier and set of models; `mixed` ones hold the odd sets of their tier. `aside`
+ * ones are empty at first: accounts that may not serve all of their models just now go there.
+ */
 export interface RegisteredClass {
   readonly number: number;
   readonly pool: string;
   readonly priority: number;
   readonly models: readonly string[];
   readonly mixed: boolean;
+  readonly aside?: boolean;
 }
 
 export interface RegisteredModel extends Target {
@@ -122,6 +146,29 @@ function mixOddSets(groups: readonly Group[]): Group[] {
   return rest;
 }
 
+/** A class for each pool and tier that has accounts with breakers and more than one model. */
+function asides(groups: readonly Group[]): Omit<RegisteredClass, 'number'>[] {
+  const found = new Map<string, Omit<RegisteredClass, 'number'>>();
+  for (const { pool, priority, models, mixed, accounts } of groups) {
+    const canSplit = models.length > 1 && accounts.some((account) => account.breaker);
+    if (mixed || !canSplit) continue;
+    const key = `${pool}\n${priority}`;
+    const all = [...new Set([...(found.get(key)?.models ?? []), ...models])].sort(byText);
+    found.set(key, { pool, priority, models: all, mixed: true, aside: true });
+  }
+  return [...found.values()];
+}
+
+/** The number of the class for accounts of a class that may not serve all of their models. */
+export function asideOf(registry: Registry, of: number): number | undefined {
+  const home = registry.classes[of];
+  if (home === undefined || home.mixed) return undefined;
+  return registry.classes.find(
+    ({ aside, pool, priority }) =>
+      aside === true && pool === home.pool && priority === home.priority,
+  )?.number;
+}
+
 /** Numbers for the configured models: kept where known, else the lowest free ones. */
 function numberModels(
   accounts: readonly SchedulerAccount[],
@@ -168,20 +215,24 @@ export function planRegistry(
   let nextIndex = previous.nextIndex;
   const registered = accounts.map((account) => {
     const { name, pool, maxConcurrency, weight, priority, enabled, rates } = account;
+    const { breaker, credentialMark } = account;
     const models = [...new Set(account.models)].sort(byText);
     const index = indexes.get(name) ?? nextIndex++;
     const number = classOf.get(account) ?? 0;
     const own = { name, pool, maxConcurrency, weight, priority, enabled, models };
-    return { ...own, index, class: number, ...(rates && { rates }) };
+    const mark = credentialMark !== undefined && { credentialMark };
+    const more = { ...(rates && { rates }), ...(breaker && { breaker }), ...mark };
+    return { ...own, index, class: number, ...more };
   });
   return {
     generation: previous.generation + 1,
     fingerprint: options.fingerprint,
     nextIndex,
     accounts: registered,
-    classes: groups.map(({ pool, priority, models, mixed }, number) => {
-      return { number, pool, priority, models, mixed };
-    }),
+    classes: [
+      ...groups.map(({ pool, priority, models, mixed }) => ({ pool, priority, models, mixed })),
+      ...asides(groups),
+    ].map((entry, number) => ({ number, ...entry })),
     models: numberModels(accounts, previous, options.isBusy),
   };
 }

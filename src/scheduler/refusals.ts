@@ -20,6 +20,7 @@ export const DENIAL_MESSAGES: Readonly<Record<DenialReason, string>> = {
   tenant_rate: 'This tenant has used up its requests or tokens of the minute.',
   account_rate: 'Every account that serves this model has used up its rates.',
   budget_stop: 'The budget does not hold what this request may cost.',
+  breaker_open: 'Every account that serves this model has failed of late, and rests.',
 };
 
 function denialCode(reason: DenialReason): AppError['code'] {

@@ -7,14 +7,14 @@ import { nanoid } from 'nanoid';
 import type { Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { CellKeys } from '../redis/keys.ts';
-import { writeAccount, writeTarget } from '../redis/records.ts';
 import { bindKeys, callScript } from '../redis/script.ts';
 import type { BoundKeys } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
-import { OPEN_ADMISSION, ledgerFields, rateNumbers, writeTenant } from './admission.ts';
+import { OPEN_ADMISSION, ledgerFields, writeTenant } from './admission.ts';
 import type { AdmissionPolicy } from './admission.ts';
-import { EMPTY_REGISTRY, planRegistry, tiersOf } from './plan.ts';
+import { EMPTY_REGISTRY, planRegistry } from './plan.ts';
 import type { Registry, SchedulerAccount } from './plan.ts';
+import { recordsOf } from './registry-records.ts';
 
 const MAX_TRIES = 20;
 
@@ -64,6 +64,8 @@ export function scriptKeys(keys: CellKeys): Record<string, string> {
     tenants: keys.tenants,
     tenant_state: keys.tenantState,
     account_state: keys.accountState,
+    health: keys.health,
+    breaker_history: keys.breakerHistory,
     ledger: keys.ledger,
     spend: keys.spend,
     run_spend: keys.runSpend,
@@ -82,6 +84,8 @@ function fingerprint(accounts: readonly SchedulerAccount[], admission: Admission
     account.enabled,
     [...new Set(account.models)].sort(),
     account.rates ?? null,
+    account.breaker ?? null,
+    account.credentialMark ?? 0,
   ]);
   return createHash('sha256')
     .update(JSON.stringify([facts, admission]))
@@ -216,26 +220,7 @@ export class CellRegistry {
     admission: AdmissionPolicy,
   ): Promise<boolean> {
     const { redis, keys, scripts, recoveryMs, isAlone, clock } = this.#options;
-    const numberOf = new Map(next.models.map((entry) => [keys.concurrency(entry), entry.number]));
-    const number = (target: Target): number => numberOf.get(keys.concurrency(target)) ?? 0;
-    const mixed = new Set(next.classes.filter((entry) => entry.mixed).map((entry) => entry.number));
-
-    const accounts = next.accounts.map((account) => {
-      const { pool, models, enabled, index, weight } = account;
-      const numbers =
-        enabled && mixed.has(account.class) ? models.map((model) => number({ pool, model })) : [];
-      const limit = account.maxConcurrency;
-      const facts = { inUse: enabled, class: account.class, index, limit, weight, models: numbers };
-      const rates = account.rates && rateNumbers(account.rates);
-      return [account.name, writeAccount({ ...facts, rates })] as const;
-    });
-    const targets = next.models
-      .filter((entry) => !entry.retired)
-      .map((entry) => {
-        const record = writeTarget({ model: entry.number, tiers: tiersOf(next, entry) });
-        return [`${entry.pool}\t${entry.model}`, record] as const;
-      });
-
+    const { accounts, targets } = recordsOf(next, keys);
     const stays = new Set(next.models.map((entry) => keys.concurrency(entry)));
     const lists = keyLists(next, keys);
     const bound = bindKeys(scripts.configure, scriptKeys(keys), {

@@ -101,7 +101,7 @@ export interface TickReport {
   readonly limits: Buffer;
   /** What was decided for waiters of this daemon (notices.ts). */
   readonly notices: Buffer;
-  /** Budgets that were crossed, one line each. */
+  /** Budgets that were crossed, and accounts whose health has changed, one line each. */
   readonly alarms: string;
   readonly answers: Buffer;
 }
@@ -151,8 +151,9 @@ type Facts = [...Five, ...Five, Buffer, Buffer, Buffer, Buffer];
 /** Budgets whose warning was crossed: "warn TAB scope TAB settled TAB reserved TAB stop" a line. */
 export function readAlarms(text: string): SchedulerEvents['budgetWarning'][] {
   if (text === '') return [];
-  return text.split('\n').map((line) => {
-    const [, scope = '', settled, reserved, stop] = line.split('\t');
+  return text.split('\n').flatMap((line) => {
+    const [kind, scope = '', settled, reserved, stop] = line.split('\t');
+    if (kind !== 'warn') return [];
     return {
       scope,
       settledMicro: Number(settled),

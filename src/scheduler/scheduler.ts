@@ -2,10 +2,11 @@
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
-import type { CancelResult, ReleaseResult } from '../core/domain.ts';
+import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
+import { CODES } from '../redis/codes.ts';
 import { cellKeys } from '../redis/keys.ts';
 import { loadScripts } from '../redis/scripts.ts';
 import { Acquiring } from './acquiring.ts';
@@ -241,6 +242,16 @@ export class Scheduler implements Service {
   /** Gives back a lease by its name. Idempotent; never frees someone else's slot. */
   release(ref: LeaseRef, report: ReleaseReport = {}): Promise<ReleaseResult> {
     return this.#named.release(ref, report);
+  }
+
+  /**
+   * Says that an account, or one model of it, is well again: its breakers close, its cooldown ends, and
+   * it is in use. False for one that the cell does not know.
+   */
+  async resetHealth(account: string, target?: Target): Promise<boolean> {
+    const holding = target ? `${account}\t${target.pool}\t${target.model}` : account;
+    const op = { kind: 'reset', id: `-/${this.id}`, holding } as const;
+    return (await this.#batcher.submit(op)).tag === CODES.TAG.reset;
   }
 
   /** Ends a request whatever its state; one that has not arrived yet is refused when it does. */

@@ -8,6 +8,7 @@ import { msToSeconds } from '../core/units.ts';
 import { callScript } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
 import type { CellLink } from './cell-link.ts';
+import { readHealthAlarms } from './health.ts';
 import { unavailable } from './refusals.ts';
 import { storeErrorKind, whenReady } from './store-errors.ts';
 import { decodeReply, readAlarms } from './replies.ts';
@@ -109,7 +110,11 @@ export class Ticks {
     link.note(report);
     const ms = performance.now() - sentAt;
     events.emit('tick', { operations, seconds: msToSeconds(ms) });
-    for (const warning of readAlarms(report.alarms)) events.emit('budgetWarning', warning);
+    if (report.alarms !== '') {
+      for (const warning of readAlarms(report.alarms)) events.emit('budgetWarning', warning);
+      const modelOf = (number: number) => link.view.model(number);
+      for (const change of readHealthAlarms(report.alarms, modelOf)) events.emit('health', change);
+    }
     onReport(report, sentAt);
     if (report.reaped > 0) events.emit('reaped', { slots: report.reaped });
     if (report.overage > 0) events.emit('overage', { slots: report.overage });

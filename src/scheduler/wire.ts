@@ -78,7 +78,9 @@ export interface RegisterOperation extends Base {
 }
 
 interface BareOperation extends Base {
-  readonly kind: 'cancel' | 'check' | 'reap';
+  readonly kind: 'cancel' | 'check' | 'reap' | 'reset';
+  /** Of a reset: "account", or "account TAB pool TAB model". */
+  readonly holding?: string;
   /** Of a cancel: whether a grant that it ends was used by nobody, and so cost nothing. */
   readonly isUnused?: boolean;
   /** Of a cancel: what a release of the same lease would tell. */
@@ -193,6 +195,9 @@ function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void 
       if (op.report !== undefined) write(raw, at, op.report, lines);
       raw[at] = CODES.KIND.cancel;
       if (op.isUnused === true) raw[at + 1] = CODES.RELEASE.cost + CODES.RELEASE.tokens;
+      return;
+    case 'reset':
+      raw.writeUInt16LE(lines.holdings.number(op.holding ?? ''), at + 2);
       return;
     default:
   }

@@ -91,6 +91,8 @@ export async function dumpOf(heart: Heart): Promise<Record<string, unknown>> {
     } else if (type === 'zset') {
       const words = await redis.zrangeBuffer(key, '0', '-1', 'WITHSCORES');
       dump[key] = words.map((word) => word.toString('hex'));
+    } else if (type === 'list') {
+      dump[key] = await redis.lrange(key, 0, -1);
     } else {
       dump[key] = await redis.get(key);
     }

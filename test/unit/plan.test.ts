@@ -1,7 +1,14 @@
 // What a registry looks like that follows another one.
 import { describe, expect, it } from 'vitest';
 import type { Registry, SchedulerAccount } from '../../src/scheduler/plan.ts';
-import { EMPTY_REGISTRY, MAX_CLASSES, planRegistry, tiersOf } from '../../src/scheduler/plan.ts';
+import {
+  EMPTY_REGISTRY,
+  MAX_CLASSES,
+  asideOf,
+  planRegistry,
+  tiersOf,
+} from '../../src/scheduler/plan.ts';
+import { BREAKER } from '../support/health.ts';
 
 function anAccount(name: string, wish: Partial<SchedulerAccount> = {}): SchedulerAccount {
   const defaults = { pool: 'p', maxConcurrency: 1, weight: 1, priority: 0, enabled: true };
@@ -34,6 +41,25 @@ describe('classes', () => {
     expect(classes[0]).toBe(classes[1]);
     expect(new Set(classes).size).toBe(4);
     expect(registry.classes.every(({ mixed }) => !mixed)).toBe(true);
+  });
+
+  it('have one aside for each tier whose accounts may be troubled by one of several models', () => {
+    const breaker = { ...BREAKER };
+    const registry = plan([
+      anAccount('a', { models: ['x', 'y'], breaker }),
+      anAccount('b', { models: ['x', 'z'], breaker }),
+      anAccount('c', { models: ['x'], priority: 1, breaker }),
+      anAccount('d', { models: ['x', 'y'], priority: 2 }),
+    ]);
+
+    const aside = registry.classes.filter((entry) => entry.aside);
+    const target = { pool: 'p', model: 'x' };
+    expect(aside).toMatchObject([{ number: 4, priority: 0, mixed: true, models: ['x', 'y', 'z'] }]);
+    expect([0, 1, 2, 3, 4].map((number) => asideOf(registry, number))).toEqual([
+      ...[4, 4],
+      ...[undefined, undefined, undefined],
+    ]);
+    expect(tiersOf(registry, target).map((tier) => tier.length)).toEqual([3, 1, 1]);
   });
 
   it('hold no account that is disabled', () => {

@@ -73,6 +73,33 @@ describe('an account record', () => {
     expect([4, 8, 12].map((at) => raw.readUInt32LE(at))).toEqual([70_000, 10_000, 1_000_000]);
   });
 
+  it('has what trips its breakers behind its rates, then its models', () => {
+    const breaker = {
+      mark: 77,
+      aside: 9,
+      consecutiveFailures: 5,
+      minRequests: 20,
+      errorRate: 0.25,
+      windowMs: 60_000,
+      openMs: 5000,
+      maxOpenMs: 300_000,
+      cooldownMs: 1000,
+    };
+
+    const raw = writeAccount({ ...account, rates: [1, 2, 3, 4], breaker, models: [3] });
+    const lone = writeAccount({ ...account, breaker: { ...breaker, aside: undefined } });
+
+    expect([raw[1], raw.readUInt32LE(48), raw.readUInt16LE(52)]).toEqual([7, 77, 9]);
+    expect([raw.readUInt16LE(54), raw.readUInt32LE(56), raw.readDoubleLE(60)]).toEqual([
+      ...[5, 20, 0.25],
+    ]);
+    expect([68, 72, 76, 80].map((at) => raw.readUInt32LE(at))).toEqual([
+      ...[60_000, 5000, 300_000, 1000],
+    ]);
+    expect([raw.readUInt16LE(84), raw.length]).toEqual([3, 86]);
+    expect([lone[1], lone.readUInt16LE(20)]).toEqual([5, CODES.BREAKER.no_class]);
+  });
+
   it('names the models of an account in a mixed class', () => {
     const raw = writeAccount({ ...account, inUse: false, models: [1, 500] });
 
@@ -85,6 +112,7 @@ describe('a target record', () => {
   it('lists its classes tier by tier, mixed ones from their own number on', () => {
     const raw = writeTarget({
       model: 7,
+      accounts: 70_000,
       tiers: [
         [
           { number: 0, mixed: false },
@@ -94,8 +122,9 @@ describe('a target record', () => {
       ],
     });
 
-    const words = [raw.readUInt16LE(0), raw[2], raw.readUInt16LE(3), raw.readUInt16LE(5)];
+    const words = [raw.readUInt16LE(0), raw[6], raw.readUInt16LE(7), raw.readUInt16LE(9)];
     expect(words).toEqual([7, 2, 0, 5 + CODES.CLASS.mixed]);
-    expect([raw[7], raw.readUInt16LE(8), raw.length]).toEqual([1, 2, 10]);
+    expect(raw.readUInt32LE(2)).toBe(70_000);
+    expect([raw[11], raw.readUInt16LE(12), raw.length]).toEqual([1, 2, 14]);
   });
 });

@@ -87,6 +87,8 @@ export class BatchRun {
         return this.#cancel(op.id);
       case 'check':
         return this.#check(op.id);
+      case 'reset':
+        throw new Error('the model resets nothing: its accounts have no breakers');
       case 'reap':
         this.#reap();
         return this.reaped > 0 ? { tag: 'reaped', at: this.reaped } : { tag: 'reaped' };

@@ -33,6 +33,54 @@ pools:
     accounts: [{ name: slow-a, maxConcurrency: 1, enabled: false }]
 `;
 
+describe('breakers', () => {
+  it('are on in every pool, and changed by what it says of them', () => {
+    const { accounts } = parse(
+      TWO_POOLS.replace('  slow:', '  slow:\n    breaker: { openMs: 900 }'),
+      {
+        FAST_KEY: 'k1',
+      },
+    );
+
+    const usual = {
+      enabled: true,
+      consecutiveFailures: 5,
+      errorRate: 0.5,
+      minRequests: 20,
+      windowMs: 60_000,
+      openMs: 5000,
+      maxOpenMs: 300_000,
+      cooldownMs: 5000,
+    };
+    expect(accounts.map(({ breaker }) => breaker)).toEqual([
+      ...[usual, usual],
+      { ...usual, openMs: 900 },
+    ]);
+  });
+
+  it('are told another credential or upstream by its mark, and the same by the same', () => {
+    const marks = (key: string) =>
+      parse(TWO_POOLS, { FAST_KEY: key }).accounts.map(({ credentialMark }) => credentialMark);
+
+    const [before, after] = [marks('k1'), marks('k2')];
+
+    expect(after[0]).not.toBe(before[0]);
+    expect([after[1], after[2]]).toEqual([before[1], before[2]]);
+    expect(before[1]).not.toBe(before[0]);
+  });
+
+  it.each([
+    ['breaker: { openMs: 10, maxOpenMs: 9 }', 'maxOpenMs'],
+    ['breaker: { openMs: 20, maxOpenMs: 10 }', 'openMs must not exceed maxOpenMs'],
+    ['breaker: { errorRate: 0 }', 'errorRate'],
+    ['breaker: { tripAfter: 3 }', 'tripAfter'],
+  ])('refuse %s', (said, message) => {
+    const text = TWO_POOLS.replace('  slow:', `  slow:\n    ${said}`);
+
+    expect(() => parse(text, { FAST_KEY: 'k1' })).toThrow(message);
+  });
+});
+
 describe('inheritance', () => {
   it('fills an account with what its pool says and what the schema says by default', () => {
     const config = parse(TWO_POOLS, { FAST_KEY: 'k1' });
@@ -48,6 +96,8 @@ describe('inheritance', () => {
       provider: 'openai',
       baseUrl: 'https://fast.example/v1',
       credential: 'k1',
+      credentialMark: expect.any(Number) as number,
+      breaker: config.accounts[2]!.breaker,
       timeouts: { ...DEFAULT_TIMEOUTS, connectTimeoutMs: 700, idleTimeoutMs: 900 },
     });
   });

@@ -18,6 +18,17 @@ const ACCOUNT: AccountConfig = {
   provider: 'openai',
   baseUrl: 'https://api.example/v1',
   credential: 'the-secret',
+  credentialMark: 1,
+  breaker: {
+    enabled: true,
+    consecutiveFailures: 5,
+    errorRate: 0.5,
+    minRequests: 20,
+    windowMs: 60_000,
+    openMs: 5000,
+    maxOpenMs: 300_000,
+    cooldownMs: 5000,
+  },
   timeouts: {
     connectTimeoutMs: 1,
     headersTimeoutMs: 1,
