@@ -6,6 +6,7 @@ import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
+import { AppError } from './core/errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { applyConfig } from './gateway/apply.ts';
 import { admissionOf, gatewayRules, runProviders } from './gateway/rules.ts';
@@ -22,9 +23,12 @@ import { createCollector } from './metrics/collect.ts';
 import { createLabels } from './metrics/labels.ts';
 import { observeScheduler } from './metrics/observe.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
-import { checkServer, connectRedis } from './redis/connection.ts';
+import { connectRedis } from './redis/connection.ts';
 import { startEmbeddedRedis } from './redis/embedded.ts';
 import type { KeyStyle } from './redis/keys.ts';
+import { locateServers } from './redis/location.ts';
+import type { StoreLocation } from './redis/location.ts';
+import { checkServer, checkStore } from './redis/server-check.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto } from './scheduler/insight.ts';
@@ -141,30 +145,52 @@ interface Store extends StoreFacts {
 
 async function openStore(start: Start): Promise<Store> {
   const { config, cleanup, logger, onProgress } = start;
-  const server = await findServer(start);
-  const redis = await connectRedis(server.url, {
-    timeoutMs: config.redis.timeoutMs,
-    name: 'slotkeeper',
-  });
+  const { timeoutMs } = config.redis;
+  const { location, ...server } = await findServer(start);
+  const redis = await connectRedis(location, { timeoutMs, name: 'slotkeeper' });
   cleanup.add(() => redis.disconnect());
-  const { cluster, warnings, version } = await checkServer(redis);
+  const { cluster, warnings, version } = await checkStore(redis, location, { timeoutMs });
   for (const warning of warnings) {
     logger.warn(warning, { redis: version });
     onProgress?.(warning);
   }
+  // The cell may come to a server that was changed, or that nobody knew, since then.
+  redis.on('ready', () => {
+    checkServer(redis).catch((error: unknown) => {
+      if (error instanceof AppError) logger.error('the Redis must not be used as it is', { error });
+    });
+  });
   return { ...server, redis, keyStyle: cluster ? 'tagged' : 'plain' };
 }
 
-async function findServer({ config, env, cleanup, onProgress }: Start) {
+interface FoundServer extends StoreFacts {
+  readonly location: StoreLocation;
+  readonly isOurs: boolean;
+}
+
+async function findServer(start: Start): Promise<FoundServer> {
+  const { config, env, cleanup, onProgress } = start;
   const { url, dataDir } = config.redis;
+  const location = locateServers(config.redis, config.scheduler.cell);
+  if (location !== undefined) {
+    const cliCommand = location.kind === 'cluster' ? 'redis-cli -c -h NODE' : 'redis-cli -h MASTER';
+    return { location, socketPath: undefined, cliCommand, isOurs: false };
+  }
   if (url !== undefined) {
     // The URL may hold a password, so the line names the variable and not its value.
-    return { url, socketPath: undefined, cliCommand: 'redis-cli -u "$REDIS_URL"', isOurs: false };
+    const cliCommand = 'redis-cli -u "$REDIS_URL"';
+    const given = { kind: 'standalone', url } as const;
+    return { location: given, socketPath: undefined, cliCommand, isOurs: false };
   }
   const embedded = await startEmbeddedRedis({ dataDir, env, onProgress });
   cleanup.add(() => embedded.stop());
   const { socketPath, cliCommand } = embedded;
-  return { url: embedded.url, socketPath, cliCommand, isOurs: true };
+  return {
+    location: { kind: 'standalone', url: embedded.url },
+    socketPath,
+    cliCommand,
+    isOurs: true,
+  };
 }
 
 async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
@@ -172,6 +198,7 @@ async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
   const { redis, keyStyle, isOurs } = store;
   const scheduler = new Scheduler({
     ...config.scheduler,
+    local: config.local,
     redis,
     keyStyle,
     timeoutMs: config.redis.timeoutMs,

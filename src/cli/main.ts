@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts';
 import { redactText } from '../log/redact.ts';
 import { readVersion } from '../version.ts';
 import { register as registerAudit } from './commands/audit.ts';
+import { register as registerCluster } from './commands/cluster.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerCounters } from './commands/counters.ts';
 import { register as registerExplain } from './commands/explain.ts';
@@ -33,6 +34,7 @@ function createProgram(): Command {
     registerAudit,
     registerExplain,
     registerReap,
+    registerCluster,
     registerTenants,
     registerKeys,
     registerSwitch,

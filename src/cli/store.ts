@@ -9,7 +9,11 @@ import { configSchema } from '../config/schema.ts';
 import { NAME_PATTERN } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { KeyStyle } from '../redis/keys.ts';
-import { checkServer, connectRedis } from '../redis/connection.ts';
+import { connectRedis, parseRedisUrl } from '../redis/connection.ts';
+import { locateServers } from '../redis/location.ts';
+import type { ClusterLocation, StoreLocation } from '../redis/location.ts';
+import { checkServer } from '../redis/server-check.ts';
+import { keySlot } from '../redis/slot.ts';
 
 export interface StoreOptions {
   readonly redis?: string;
@@ -24,7 +28,7 @@ export interface CellSource {
   readonly keyStyle: KeyStyle;
 }
 
-const STORE_TIMEOUT_MS = 5000;
+const CLIENT = { timeoutMs: 5000, name: 'slotkeeper-cli' } as const;
 const SOCKET_NAME = 'redis.sock';
 
 export function addStoreOptions(command: Command): Command {
@@ -46,27 +50,75 @@ export async function withCell<T>(
   options: StoreOptions,
   work: (source: CellSource) => Promise<T>,
 ): Promise<T> {
-  const { url, cell } = await locate(options);
-  const redis = await connectRedis(url, { timeoutMs: STORE_TIMEOUT_MS, name: 'slotkeeper-cli' });
+  const { location, cell } = await locate(options);
+  const redis = await connectRedis(location, CLIENT);
   try {
     const { cluster } = await checkServer(redis);
+    if (cluster && location.kind === 'standalone') {
+      // A node of a Cluster was named: it tells where the cell is.
+      redis.disconnect();
+      return await withRedis(clusterOf(location.url, cell), (found) =>
+        work({ redis: found, cell, keyStyle: 'tagged' }),
+      );
+    }
     return await work({ redis, cell, keyStyle: cluster ? 'tagged' : 'plain' });
+  } finally {
+    if (redis.status !== 'end') redis.disconnect();
+  }
+}
+
+async function withRedis<T>(
+  location: StoreLocation,
+  work: (redis: Redis) => Promise<T>,
+): Promise<T> {
+  const redis = await connectRedis(location, CLIENT);
+  try {
+    return await work(redis);
   } finally {
     redis.disconnect();
   }
 }
 
+/** The cluster of which this is a node. */
+export function clusterOf(url: string, cell: string): ClusterLocation {
+  const { host, port = 6379, username, password, tls } = parseRedisUrl(url);
+  if (host === undefined) {
+    throw new AppError(
+      'config_invalid',
+      'A node of a Redis Cluster is named by redis://host:port.',
+    );
+  }
+  return {
+    kind: 'cluster',
+    seeds: [{ host, port }],
+    slot: keySlot(cell),
+    credentials: { username, password },
+    tls: tls !== undefined,
+  };
+}
+
+interface Located {
+  readonly location: StoreLocation;
+  readonly cell: string;
+}
+
 /** A store that is named needs no configuration, not even a valid one. */
-async function locate({ redis, socket, cell }: StoreOptions) {
+export async function locate({ redis, socket, cell }: StoreOptions): Promise<Located> {
   const named = redis ?? (socket === undefined ? undefined : socketUrl(socket));
   if (named !== undefined) {
-    return { url: named, cell: cell ?? configSchema.shape.scheduler.parse({}).cell };
+    return {
+      location: { kind: 'standalone', url: named },
+      cell: cell ?? configSchema.shape.scheduler.parse({}).cell,
+    };
   }
   const config = await loadConfig({ env: process.env });
   const { url, dataDir } = config.redis;
+  const name = cell ?? config.scheduler.cell;
+  const location = locateServers(config.redis, name);
+  if (location !== undefined) return { location, cell: name };
   return {
-    url: url ?? socketUrl(join(dataDir, SOCKET_NAME)),
-    cell: cell ?? config.scheduler.cell,
+    location: { kind: 'standalone', url: url ?? socketUrl(join(dataDir, SOCKET_NAME)) },
+    cell: name,
   };
 }
 

@@ -4,6 +4,8 @@
 import { z } from 'zod';
 import { checkCosts } from './costs-check.ts';
 import type { Fault, OptionPath } from './faults.ts';
+import { checkRedis } from './redis-schema.ts';
+import { checkLocal } from './store-loss-schema.ts';
 import { checkTenants } from './tenants-check.ts';
 
 const MAX_TARGETS = 8;
@@ -42,6 +44,8 @@ export function crossCheck(tree: unknown): readonly Fault[] {
     ...checkImplicitRoutes(view.data),
     ...checkCosts(tree),
     ...checkTenants(tree),
+    ...checkRedis(tree),
+    ...checkLocal(tree),
   ];
 }
 

@@ -71,6 +71,10 @@ export class LiveConfig implements Config {
     return this.#current.admin;
   }
 
+  get local() {
+    return this.#current.local;
+  }
+
   get demo() {
     return this.#current.demo;
   }

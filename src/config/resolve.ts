@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { resolveBudget, resolvePrices, resolveRuns } from './costs-resolve.ts';
 import { DEFAULT_TIMEOUTS } from './schema.ts';
 import { resolveRates, resolveTenants } from './tenants-resolve.ts';
+import type { LocalPolicy } from './store-loss-schema.ts';
 import type {
   AccountConfig,
   Config,
@@ -33,6 +34,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     scheduler,
     log,
     accounts,
+    local: resolveLocal(file),
     routes,
     budget,
     prices,
@@ -73,6 +75,14 @@ function markOf(baseUrl: string, credential: string | undefined): number {
     .update(`${baseUrl}\n${credential ?? ''}`)
     .digest();
   return digest.readUInt32LE(0);
+}
+
+/** The cross-checks have seen to it that `expectedDaemons` is there where it is needed. */
+function resolveLocal({ pools, scheduler }: FileConfig): LocalPolicy | undefined {
+  const { expectedDaemons } = scheduler;
+  const local = Object.entries(pools).filter(([, pool]) => pool.whenStoreIsDown === 'local');
+  if (local.length === 0 || expectedDaemons === undefined) return undefined;
+  return { pools: local.map(([name]) => name), expectedDaemons };
 }
 
 type FileTimeouts = FilePool['timeouts'];

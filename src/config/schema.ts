@@ -5,7 +5,14 @@ import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
 import { model, name } from './names.ts';
+import { redisSchema } from './redis-schema.ts';
 import { routesSchema, type RouteConfig } from './routes-schema.ts';
+import {
+  expectedDaemons,
+  onLostStore,
+  whenStoreIsDown,
+  type LocalPolicy,
+} from './store-loss-schema.ts';
 import type { RateTerms, TenantConfig } from './tenants-resolve.ts';
 import { adminSchema, rates, tenantsSchema, WRITTEN } from './tenants-schema.ts';
 
@@ -76,28 +83,6 @@ const server = z
   })
   .prefault({});
 
-const redis = z
-  .strictObject({
-    url: z
-      .string()
-      .regex(/^(rediss?|valkeys?|unix):\/\//, 'must start with redis://, rediss:// or unix://')
-      .optional()
-      .meta({
-        description: 'Redis to use. Without it a real Redis is brought and run under `dataDir`.',
-        env: 'REDIS_URL',
-        secret: true,
-      }),
-    dataDir: z.string().default('.slotkeeper').meta({
-      description: 'Directory of the embedded Redis: its socket and its append-only data.',
-      env: 'SLOTKEEPER_DATA_DIR',
-    }),
-    timeoutMs: ms(10, 60_000).default(1000).meta({
-      description: 'Time in ms after which a call to Redis counts as failed.',
-      env: 'SLOTKEEPER_REDIS_TIMEOUT_MS',
-    }),
-  })
-  .prefault({});
-
 const scheduler = z
   .strictObject({
     cell: name.default('main').meta({
@@ -150,6 +135,8 @@ const scheduler = z
         'Interval in ms in which a waiting request asks again, should a message be lost.',
       env: 'SLOTKEEPER_CHECK_INTERVAL_MS',
     }),
+    expectedDaemons,
+    onLostStore,
     auditIntervalMs: ms(1000, 86_400_000).default(60_000).meta({
       description: 'Interval in ms of the daemon’s own bounded audit.',
       env: 'SLOTKEEPER_AUDIT_INTERVAL_MS',
@@ -223,6 +210,7 @@ const account = z.strictObject({
 const pool = z.strictObject({
   ...upstream,
   breaker: breakerSchema,
+  whenStoreIsDown,
   accounts: z.array(account).max(10_000),
 });
 
@@ -238,7 +226,7 @@ const log = z
 /** The whole configuration as a file may say it. Cross-checks live in config/load.ts. */
 export const configSchema = z.strictObject({
   server,
-  redis,
+  redis: redisSchema,
   scheduler,
   log,
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
@@ -286,6 +274,8 @@ export interface Config {
   readonly scheduler: Readonly<FileConfig['scheduler']>;
   readonly log: Readonly<FileConfig['log']>;
   readonly accounts: readonly AccountConfig[];
+  /** Pools that are served while the store is away; undefined where none is. */
+  readonly local: LocalPolicy | undefined;
   readonly routes: ReadonlyMap<string, RouteConfig>;
   /** Undefined where the budget gate is off. */
   readonly budget: BudgetConfig | undefined;

@@ -67,6 +67,9 @@ export function isRequestId(id: unknown): id is string {
 /** Names of pools, accounts, tenants and cells: bounded, and safe in keys and metric labels. */
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+/** A server by its host (a name, an IPv4 address, an IPv6 address in brackets) and its port. */
+export const NODE_PATTERN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):\d{1,5}$/;
+
 /** Models of the field carry slashes, colons and spaces rarely; control characters never. */
 export const MODEL_PATTERN = /^[\x21-\x7e]{1,200}$/;
 

@@ -3,6 +3,9 @@
 import { EventEmitter } from 'node:events';
 import type { DenialReason, Outcome, Target } from './domain.ts';
 
+/** Why the store could not serve: keys on their way between nodes of a Cluster, or anything else. */
+export type OutageCause = 'slot_moving' | 'unavailable';
+
 export interface SchedulerEvents {
   /** A slot was taken. `replayed` is true when the id had been granted before. */
   granted: { readonly account: string; readonly target: Target; readonly replayed: boolean };
@@ -63,9 +66,22 @@ export interface SchedulerEvents {
     readonly untilMs: number;
   };
   /** One call of the heart came back. */
-  tick: { readonly operations: number; readonly seconds: number };
+  tick: {
+    readonly operations: number;
+    readonly seconds: number;
+    /** For so long from now the cell grants nothing: holders register their leases. */
+    readonly recoveringMs: number;
+  };
   /** The store could not be reached or did not answer in time. */
   storeError: { readonly error: Error };
+  /** The store serves again: for so long it could not, its recovery included. */
+  outage: { readonly cause: OutageCause; readonly seconds: number };
+  /** The store is away: this daemon grants its shares of some pools by itself. */
+  localModeBegan: object;
+  /** The store serves again; what was granted meanwhile and still runs is being registered. */
+  localModeEnded: { readonly seconds: number; readonly grants: number };
+  /** One grant that the store does not know of. */
+  grantedLocally: { readonly account: string };
   /** A new incarnation of the cell was seen: leases are being registered again. */
   recovery: { readonly incarnation: number };
   /** This daemon has brought what the cell keeps to another layout. */

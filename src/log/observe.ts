@@ -20,6 +20,13 @@ export function logScheduler(events: SchedulerEmitter, logger: Logger): void {
     logger.warn('the store lost data: leases are being registered again', event);
   });
   events.on('migrated', (event) => logger.warn('the cell has a new layout', event));
+  events.on('outage', (event) => logger.warn('the store could not serve for a while', event));
+  events.on('localModeBegan', () => {
+    logger.error('the store is away: shares of the accounts are granted without it');
+  });
+  events.on('localModeEnded', (event) => {
+    logger.warn('the store is back: what was granted without it is being registered', event);
+  });
   events.on('audited', (event) => {
     if (event.differences > 0) logger.error('an audit found differences', event);
   });

@@ -38,6 +38,12 @@ export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: 
   events.on('overage', ({ slots }) => metrics.overage.inc(slots));
   events.on('corrupt', ({ records }) => metrics.corruptRecords.inc(records));
   events.on('storeError', () => metrics.storeErrors.inc());
+  events.on('outage', ({ cause, seconds }) => {
+    metrics.outages.inc({ reason: cause });
+    metrics.outageSeconds.inc({ reason: cause }, seconds);
+  });
+  events.on('grantedLocally', () => metrics.localGrants.inc());
+  events.on('localModeEnded', ({ seconds }) => metrics.localSeconds.inc(seconds));
   events.on('recovery', () => metrics.recoveries.inc());
   events.on('audited', ({ differences }) => metrics.auditDifferences.set(differences));
 }

@@ -194,6 +194,28 @@ function storeMetrics(registry: Registry) {
       help: 'Calls to Redis that failed or did not answer in time.',
       registers,
     }),
+    outages: new Counter({
+      name: 'slotkeeper_store_outages_total',
+      help: 'Times in which the store could not serve this daemon, by their reason; counted at their end.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    outageSeconds: new Counter({
+      name: 'slotkeeper_store_outage_seconds_total',
+      help: 'Length of those times, the recovery of the cell after them included.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    localGrants: new Counter({
+      name: 'slotkeeper_local_grants_total',
+      help: 'Slots that this daemon granted by itself while the store was away.',
+      registers,
+    }),
+    localSeconds: new Counter({
+      name: 'slotkeeper_local_mode_seconds_total',
+      help: 'Time in which it did so, counted when the store was back.',
+      registers,
+    }),
     storeUp: new Gauge({
       name: 'slotkeeper_store_up',
       help: 'Whether the store answered when these metrics were collected (1) or not (0).',

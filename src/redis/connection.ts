@@ -1,8 +1,14 @@
-// One client connection to a Redis that is given by its URL, with short timeouts and no hidden
-// queues: what cannot be sent now fails now. No message from here ever holds the URL's password.
+// One client connection to the server that holds the cell (location.ts), with short timeouts and no
+// hidden queues: what cannot be sent now fails now. After each loss it looks for that server anew.
+// No message from here ever holds a password.
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { AppError } from '../core/errors.ts';
+import { connectorTo } from './cluster-connector.ts';
+import { SlotOwner } from './cluster-owner.ts';
+import { describeStore } from './location.ts';
+import type { ClusterLocation, SentinelLocation, StoreLocation } from './location.ts';
+import { given } from './node-client.ts';
 
 export interface ConnectOptions {
   /** After this many milliseconds a command, or an attempt to connect, counts as failed. */
@@ -14,30 +20,32 @@ export interface ConnectOptions {
 /** What our clients are made with; replies keep RESP2's shapes. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
-export interface ServerCheck {
-  readonly version: string;
-  /** Whether the server is a node of a Redis Cluster. */
-  readonly cluster: boolean;
-  /** What works, but should not stay as it is. */
-  readonly warnings: readonly string[];
-}
-
-const OLDEST_MAJOR = 7;
 const FIRST_CONNECT_MS = 15_000;
 const LONGEST_RECONNECT_DELAY_MS = 1000;
+/** An idle connection (a subscription) to a machine that vanished ends some 10 s after this. */
+const KEEP_ALIVE_MS = 5000;
+/** Nodes that are in doubt themselves are not asked for the master more often than this. */
+const LOOK_AGAIN_MS = 1000;
 
 /**
  * Connects and resolves with a ready client, which reconnects by itself from then on. Rejects with
  * `config_invalid` for a URL that is none, `store_unavailable` when the server cannot be reached
  * or refuses the credentials. The caller ends it with `disconnect()`.
  */
-export async function connectRedis(url: string, options: ConnectOptions): Promise<Redis> {
+export async function connectRedis(
+  where: string | StoreLocation,
+  options: ConnectOptions,
+): Promise<Redis> {
+  const location =
+    typeof where === 'string' ? ({ kind: 'standalone', url: where } as const) : where;
   let isConnected = false;
+  // The first connection is the caller's to repeat; a lost one comes back by itself.
+  const retryStrategy = (attempt: number): number | null =>
+    isConnected ? reconnectDelayMs(attempt) : null;
   const redis = new Redis({
-    ...parseRedisUrl(url),
     ...clientOptions(options),
-    // The first connection is the caller's to repeat; a lost one comes back by itself.
-    retryStrategy: (attempt) => (isConnected ? reconnectDelayMs(attempt) : null),
+    ...serverOptions(location, { ...options, retryStrategy }),
+    retryStrategy,
   });
   let lastError: unknown;
   // Without a listener ioredis prints errors itself. Commands report them to their callers.
@@ -54,52 +62,77 @@ export async function connectRedis(url: string, options: ConnectOptions): Promis
     if (redis.status !== 'end') redis.disconnect();
     throw new AppError(
       'store_unavailable',
-      `Redis at ${describeAddress(url)} cannot be used: ${reasonOf(lastError ?? error)}. ` +
-        'Start it, or correct REDIS_URL (without one, a Redis is brought along).',
+      `${describeStore(location)} cannot be used: ${reasonOf(lastError ?? error)}. ` +
+        (location.kind === 'standalone'
+          ? 'Start it, or correct REDIS_URL (without one, a Redis is brought along).'
+          : 'Start it, or correct redis.nodes and what belongs to it.'),
     );
   } finally {
     clearTimeout(giveUp);
   }
 }
 
-/** `host:port`, or the socket's path: all that may be said about a URL in a log or a message. */
-export function describeAddress(url: string): string {
-  if (!URL.canParse(url)) return '(not a URL)';
-  const { protocol, hostname, port, pathname } = new URL(url);
-  return protocol === 'unix:' ? decodeURIComponent(pathname) : `${hostname}:${port || '6379'}`;
+interface ServerOptions extends ConnectOptions {
+  readonly retryStrategy: (attempt: number) => number | null;
 }
 
-/**
- * Checks what the product cannot work without: version 7.0 and `noeviction`. Rejects with
- * `config_invalid` and what to do; what cannot be read (managed services) becomes a warning.
- */
-export async function checkServer(redis: Redis): Promise<ServerCheck> {
-  const info = await readInfo(redis);
-  const warnings: string[] = [];
-  const version = info.get('redis_version') ?? 'unknown';
-  if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
-    throw new AppError(
-      'config_invalid',
-      `Redis ${version} is too old: use 7.0 or newer, or Valkey.`,
-    );
+/** How the server is found, and which answers mean that it has to be found anew. */
+function serverOptions(location: StoreLocation, options: ServerOptions): ClientOptions {
+  switch (location.kind) {
+    case 'standalone':
+      return parseRedisUrl(location.url);
+    case 'sentinel':
+      return sentinelOptions(location, options);
+    case 'cluster':
+      return clusterOptions(location, options);
   }
-  const policy = info.get('maxmemory_policy') ?? (await readPolicy(redis));
-  if (policy === undefined) {
-    warnings.push('The eviction policy cannot be read here: make sure that it is noeviction.');
-  } else if (policy !== 'noeviction') {
-    throw new AppError(
-      'config_invalid',
-      `This Redis has maxmemory-policy ${policy}: it would silently drop leases under memory ` +
-        'pressure, and slots would be sold twice. Run `redis-cli CONFIG SET maxmemory-policy ' +
-        'noeviction` (and set it in redis.conf or at your provider), then start again.',
-    );
-  }
-  if (info.get('aof_enabled') === '0') {
-    warnings.push(
-      'Redis has no append-only file: a crash of it loses the leases (appendonly yes).',
-    );
-  }
-  return { version, cluster: info.get('cluster_enabled') === '1', warnings };
+}
+
+function sentinelOptions(
+  { sentinels, name, credentials, sentinelCredentials, tls }: SentinelLocation,
+  { timeoutMs, retryStrategy }: ServerOptions,
+): ClientOptions {
+  const { username, password } = sentinelCredentials;
+  return {
+    sentinels: [...sentinels],
+    name,
+    ...given(credentials),
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+    sentinelCommandTimeout: timeoutMs,
+    sentinelRetryStrategy: retryStrategy,
+    sentinelReconnectStrategy: reconnectDelayMs,
+    // An old master that hangs, or is cut off with us, says nothing: the Sentinels do.
+    failoverDetector: true,
+    socketTimeout: 2 * timeoutMs,
+  };
+}
+
+function clusterOptions(location: ClusterLocation, { timeoutMs }: ServerOptions): ClientOptions {
+  const { credentials, tls } = location;
+  const owner = new SlotOwner(location, { timeoutMs });
+  let lookedAt = -Infinity;
+  const isDue = (): boolean => {
+    const now = performance.now();
+    if (now - lookedAt < LOOK_AGAIN_MS) return false;
+    lookedAt = now;
+    return true;
+  };
+  return {
+    Connector: connectorTo({ owner, tls }),
+    ...given(credentials),
+    ...(tls ? { tls: {} } : {}),
+    // A master that hangs is replaced by its replica: it must be left, not waited for.
+    socketTimeout: 2 * timeoutMs,
+    reconnectOnError: ({ message }) => {
+      if (message.startsWith('MOVED')) owner.follow(message);
+      // A master without a majority stays silent about its successor.
+      return (
+        /^(MOVED|READONLY)/.test(message) || (/^(CLUSTER|MASTER)DOWN/.test(message) && isDue())
+      );
+    },
+  };
 }
 
 /** redis://, rediss:// (also as valkey), unix:///path with an optional ?db=N. */
@@ -142,6 +175,7 @@ function clientOptions({ timeoutMs, name }: ConnectOptions): ClientOptions {
     lazyConnect: true,
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
+    keepAlive: KEEP_ALIVE_MS,
     // Each caller decides about a repeat: the client must neither queue nor resend by itself.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -160,6 +194,7 @@ function reconnectDelayMs(attempt: number): number {
 /** A word about an error that cannot hold a secret: its code, never its text or its command. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'no answer';
+  if (error.message.startsWith('All sentinels')) return 'none of them names its master';
   const code = (error as NodeJS.ErrnoException).code;
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
@@ -168,18 +203,8 @@ function reasonOf(error: unknown): string {
     ETIMEDOUT: 'it does not answer in time (ETIMEDOUT)',
     WRONGPASS: 'it refuses the user name or password (WRONGPASS)',
     NOAUTH: 'it wants a password (NOAUTH)',
+    CLUSTERDOWN: 'no node tells who owns the slot of the cell (CLUSTERDOWN)',
   };
   const word = code ?? /^[A-Z]{4,}\b/.exec(error.message)?.[0] ?? 'no answer';
   return words[word] ?? word;
-}
-
-async function readInfo(redis: Redis): Promise<ReadonlyMap<string, string>> {
-  const text = await redis.info().catch(() => '');
-  const lines = text.split('\r\n').map((line) => line.split(':'));
-  return new Map(lines.flatMap(([name, value]) => (name && value ? [[name, value]] : [])));
-}
-
-async function readPolicy(redis: Redis): Promise<string | undefined> {
-  const reply: unknown = await redis.config('GET', 'maxmemory-policy').catch(() => undefined);
-  return Array.isArray(reply) && typeof reply[1] === 'string' ? reply[1] : undefined;
 }

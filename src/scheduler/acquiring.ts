@@ -11,6 +11,7 @@ import { Lease } from './lease.ts';
 import type { LeaseKeeper } from './lease.ts';
 import type { LeaseClaims } from './lease-token.ts';
 import { DENIAL_RETRY_MS, gaveUp, mistakeOf, shuttingDown } from './refusals.ts';
+import type { LocalGrants } from './local-grants.ts';
 import type { Renewals } from './renewals.ts';
 import type { Denial } from './types.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
@@ -49,6 +50,8 @@ export interface Desk {
   readonly waiting: Waiting;
   /** Makes the token of a lease that its holder renews. */
   readonly seal: (claims: LeaseClaims) => string | undefined;
+  /** Where some pools are served while the store is away. */
+  readonly local: LocalGrants | undefined;
   isStopping(): boolean;
 }
 
@@ -83,6 +86,7 @@ export class Acquiring implements Pending {
     const { id, leaseMs, isFresh } = this.op;
     // Perhaps granted all the same: nobody else knows an id that was made here.
     if (isFresh) this.#desk.unconfirmed.add({ kind: 'cancel', id, isUnused: true }, leaseMs);
+    if (this.#desk.local?.standIn(this.op, this.#caller) === true) return;
     this.#caller.failed(error);
   }
 
@@ -92,6 +96,14 @@ export class Acquiring implements Pending {
     const op = { kind: 'cancel', id, isUnused: true } as const;
     if (isLast) this.#desk.unconfirmed.askNow(op, leaseMs + waitMs);
     this.#caller.failed(error);
+  }
+
+  servedLocally(): boolean {
+    const { local, unconfirmed } = this.#desk;
+    const { id, leaseMs, waitMs = 0 } = this.op;
+    if (local?.standIn(this.op, this.#caller, { orWaits: true }) !== true) return false;
+    unconfirmed.add({ kind: 'cancel', id, isUnused: true }, leaseMs + waitMs);
+    return true;
   }
 
   #queue(answer: Answer, nowMs: number): void {

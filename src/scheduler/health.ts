@@ -112,7 +112,7 @@ export async function readHealthReport(
     redis.hget(keys.cell, 'now'),
     redis.time(),
   ]);
-  const serverMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  const serverMs = seconds * 1000 + Math.floor(micros / 1000);
   const nowMs = clock?.() ?? Math.max(Number(now ?? 0), serverMs);
   const models = new Map(registry.models.map((entry) => [entry.number, entry]));
   const modelOf: ModelOf = (number) => models.get(number);

@@ -13,6 +13,12 @@ export type Asked = Pick<
   'id' | 'leaseMs' | 'claim' | 'isFresh' | 'waitMs' | 'tokens' | 'reserveMicro'
 >;
 
+/**
+ * What the store knows of a lease. `local`: it was granted here and the store has never heard of
+ * it. `uncertain`: it was told, and has not confirmed. `stored`: it has it, as far as we know.
+ */
+export type Standing = 'local' | 'uncertain' | 'stored';
+
 export interface Held {
   readonly lease: Lease;
   readonly asked: Asked;
@@ -24,6 +30,7 @@ export interface Held {
   /** performance.now() of the next renewal. */
   dueAt: number;
   isBusy: boolean;
+  standing: Standing;
 }
 
 export class HeldLeases {
@@ -45,16 +52,16 @@ export class HeldLeases {
     return this.#all.slice();
   }
 
-  find(id: string): Held | undefined {
-    const named = this.#named.get(id);
-    if (named !== undefined || !id.includes(this.#freshMark)) return named;
-    return this.#all.find(({ asked }) => asked.id === id);
-  }
-
   /** What is known of a held lease. */
   at(lease: Lease): Held | undefined {
     const held = this.#all[lease.place];
     return held?.lease === lease ? held : undefined;
+  }
+
+  find(id: string): Held | undefined {
+    const named = this.#named.get(id);
+    if (named !== undefined || !id.includes(this.#freshMark)) return named;
+    return this.#all.find(({ asked }) => asked.id === id);
   }
 
   /** Takes the place of an older lease of the same id. */

@@ -76,7 +76,8 @@ export class NoticeChannel implements Service {
     this.#connection = connection;
     connection.on('error', () => undefined);
     connection.on('ready', () => void this.#subscribe(connection));
-    connection.on('sunsubscribe', () => void this.#subscribe(connection));
+    // What ioredis makes of the message that a node sends when a channel's slot leaves it.
+    connection.on('moved', () => void this.#subscribe(connection));
     connection.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       if (name.toString('latin1') === channel) onMessage(decodeMessage(message));
     });

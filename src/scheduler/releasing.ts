@@ -40,6 +40,16 @@ export function releaseOf(
   };
 }
 
+/** The end of a lease that the store has never heard of: it has nothing to take back or to settle. */
+export function endLocally(
+  { account, target, heldSince }: Lease,
+  outcome: ReleaseOperation['outcome'],
+  events: SchedulerEmitter,
+): Promise<ReleaseResult> {
+  events.emit('released', { account, target, outcome, heldMs: performance.now() - heldSince });
+  return Promise.resolve('released');
+}
+
 const MAX_TOKENS = 2 ** 32 - 1;
 
 function checkedNumber(name: string, value: number | undefined, most: number): number | undefined {

@@ -12,6 +12,7 @@ import type { Asked, Held } from './held-leases.ts';
 import type { Lease } from './lease.ts';
 import type { Answer } from './replies.ts';
 import type { LeaseClaims } from './lease-token.ts';
+import type { StoreWatch } from './store-watch.ts';
 import type { Operation, RegisterOperation } from './wire.ts';
 
 const TRUST = 0.9;
@@ -27,6 +28,7 @@ export interface RenewalsOptions {
   readonly freshMark: string;
   /** Ends what the store may still have under "tenant/id", and goes on trying for so long. */
   readonly cancel: (id: string, forMs: number) => void;
+  readonly watch: Pick<StoreWatch, 'graceMs'>;
 }
 
 export interface Unclaimed {
@@ -54,12 +56,14 @@ export class Renewals implements Service {
 
   start(): Promise<void> {
     this.#options.events.on('recovery', this.#registerAll);
+    this.#options.events.on('outage', this.#storeIsBack);
     this.#arm();
     return Promise.resolve();
   }
 
   stop(): Promise<void> {
     this.#options.events.off('recovery', this.#registerAll);
+    this.#options.events.off('outage', this.#storeIsBack);
     clearInterval(this.#interval);
     return Promise.resolve();
   }
@@ -77,19 +81,20 @@ export class Renewals implements Service {
     const held = this.#add(lease, asked, { sentAt, lifeMs: claimMs, isClaimed: false });
     // Sending takes longer than telling, and would come before the holder's first step.
     setImmediate(() => {
-      if (lease.place >= 0) void this.#renew(held, 'renew');
+      if (lease.place >= 0) void this.#renew(held);
     });
   }
 
   #add(lease: Lease, asked: Asked, life: Pick<Held, 'sentAt' | 'lifeMs' | 'isClaimed'>): Held {
     const { sentAt, lifeMs, isClaimed } = life;
     // One literal: spreading one object into another costs microseconds.
-    const held = {
+    const held: Held = {
       lease,
       asked,
       sentAt,
       lifeMs,
       isClaimed,
+      standing: isLocalFence(lease.fence) ? 'local' : 'stored',
       dueAt: sentAt + lifeMs / 3,
       isBusy: false,
     };
@@ -112,6 +117,11 @@ export class Renewals implements Service {
     return this.#held.find(id)?.lease;
   }
 
+  /** The store has never heard of it: there is nothing to give back. */
+  isLocal(lease: Lease): boolean {
+    return this.#held.at(lease)?.standing === 'local';
+  }
+
   /** Its end is its holder's from now on. */
   remove(lease: Lease): void {
     this.#held.remove(lease);
@@ -128,19 +138,39 @@ export class Renewals implements Service {
 
   readonly #look = (): void => {
     const now = performance.now();
+    const graceMs = this.#options.watch.graceMs();
     for (const held of this.#held.all()) {
-      if (now >= held.sentAt + held.lifeMs * TRUST)
+      // Nobody else can have it, and nobody can be asked: the store will be told when it is back.
+      if (held.standing === 'local') continue;
+      if (now >= held.sentAt + held.lifeMs * TRUST + graceMs)
         this.#lose(held, 'The slot could not be renewed in time.');
-      else if (now >= held.dueAt && !held.isBusy) void this.#renew(held, 'renew');
+      else if (now >= held.dueAt && !held.isBusy) void this.#renew(held);
     }
   };
 
   readonly #registerAll = (): void => {
-    for (const held of this.#held.all()) void this.#renew(held, 'register');
+    for (const held of this.#held.all()) this.#register(held);
   };
 
-  async #renew(held: Held, kind: 'renew' | 'register'): Promise<void> {
+  /** Local grants are told to the store; what it has not heard of for too long is renewed. */
+  readonly #storeIsBack = (): void => {
+    const now = performance.now();
+    for (const held of this.#held.all()) {
+      if (held.standing === 'local') this.#register(held);
+      else if (now >= held.sentAt + held.asked.leaseMs / 3 && !held.isBusy) void this.#renew(held);
+    }
+  };
+
+  #register(held: Held): void {
+    // From now on it is the store's to say whose it is.
+    if (held.standing === 'local') held.sentAt = performance.now();
+    held.standing = 'uncertain';
+    void this.#renew(held);
+  }
+
+  async #renew(held: Held): Promise<void> {
     const { lease } = held;
+    const kind = held.standing === 'stored' ? 'renew' : 'register';
     const { id, leaseMs, claim } = held.asked;
     const sentAt = performance.now();
     held.isBusy = true;
@@ -153,6 +183,7 @@ export class Renewals implements Service {
       );
       if (answer.tag === CODES.TAG.renewed) {
         trustFrom(held, sentAt);
+        if (kind === 'register') held.standing = 'stored';
         lease.expiresAtMs = answer.at;
       } else if (lease.fence !== fence) {
         // It has moved meanwhile: what is said of its old fence is not about it.
@@ -188,6 +219,11 @@ export function registration(
   const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro } = held;
   const until = expiresAtMs === undefined ? '' : `\t${expiresAtMs}`;
   return { claim, tokens, reserveMicro, holding: `${account}\t${pool}\t${model}${until}` };
+}
+
+/** Grants that the store does not know of: its own fences are above all of these. */
+function isLocalFence(fence: number): boolean {
+  return fence < CODES.FENCE.per_incarnation;
 }
 
 /** The store has heard of it: from then on it lives for its whole life, and nobody takes it back. */

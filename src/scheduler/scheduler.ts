@@ -1,6 +1,5 @@
 // The library's face of the heart: acquire, renew, release, cancel. Deciding is the store's
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
@@ -16,12 +15,12 @@ import { CellLink } from './cell-link.ts';
 import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
 import { Asking } from './asking.ts';
 import { Layout } from './layout.ts';
+import { LocalGrants } from './local-grants.ts';
 import { NoticeChannel } from './notices.ts';
 import type { Lease } from './lease.ts';
 import { NamedLeases } from './named-leases.ts';
 import type { SchedulerAccount } from './plan.ts';
-import { DENIAL_MESSAGES, denialError, gaveUp } from './refusals.ts';
-import { shuttingDown } from './refusals.ts';
+import { DENIAL_MESSAGES, denialError, gaveUp, shuttingDown } from './refusals.ts';
 import { CellRegistry } from './registry.ts';
 import { Keeping } from './keeping.ts';
 import { Renewals } from './renewals.ts';
@@ -36,6 +35,8 @@ import type {
 } from './types.ts';
 import { TokenSecret } from './token-secret.ts';
 import { Unconfirmed } from './unconfirmed.ts';
+import { reapAll, untilGranting } from './settling.ts';
+import { StoreWatch } from './store-watch.ts';
 import { Terms } from './terms.ts';
 import { Upkeep } from './upkeep.ts';
 import { Waiting } from './waiting.ts';
@@ -46,6 +47,7 @@ export class Scheduler implements Service {
   readonly id = nanoid(10);
   readonly events = new SchedulerEmitter();
   readonly #options: SchedulerOptions;
+  readonly #watch: StoreWatch;
   readonly #link: CellLink;
   readonly #batcher: Batcher;
   readonly #renewals: Renewals;
@@ -68,6 +70,7 @@ export class Scheduler implements Service {
     const isAlone = !watchServer;
     const registry = new CellRegistry({ redis, keys, scripts, recoveryMs, isAlone });
     const events = this.events;
+    this.#watch = new StoreWatch(events, options.onLostStore);
     const layout = new Layout({ redis, keys, events });
     this.#link = new CellLink({ redis, registry, events, layout, watchServer });
     this.#batcher = new Batcher({
@@ -87,6 +90,7 @@ export class Scheduler implements Service {
       events,
       leaseMs,
       freshMark: `/${this.id}`,
+      watch: this.#watch,
       cancel: (id, forMs) =>
         this.#unconfirmed.askNow({ kind: 'cancel', id, isUnused: true }, forMs),
     });
@@ -118,17 +122,21 @@ export class Scheduler implements Service {
   }
 
   #newDesk(): Desk {
+    const { local } = this.#options;
+    const events = this.events;
     const told = {
       link: this.#link,
-      events: this.events,
+      events,
       renewals: this.#renewals,
       unconfirmed: this.#unconfirmed,
     };
+    const own = { daemon: this.id, watch: this.#watch, events };
     return {
       ...told,
       keeper: new Keeping({ ...told, send: (pending) => this.#batcher.send(pending) }),
       waiting: this.#waiting,
       seal: this.#secret.seal,
+      local: local && new LocalGrants(local, { ...own, desk: () => this.#desk }),
       isStopping: () => this.#isStopping,
     };
   }
@@ -161,7 +169,7 @@ export class Scheduler implements Service {
 
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
   async start(): Promise<void> {
-    await this.#recovered();
+    await untilGranting(() => this.#batcher.tick());
     await this.#secret.start();
     await this.#renewals.start();
     await this.#unconfirmed.start();
@@ -215,6 +223,7 @@ export class Scheduler implements Service {
     if (this.#isStopping) throw shuttingDown();
     if (request.signal?.aborted === true) throw gaveUp();
     const op = this.#asking.asked(request);
+    if (this.#desk.local?.serve(op, caller) === true) return;
     this.#batcher.send(new Acquiring(op, performance.now(), this.#desk, caller));
   }
 
@@ -244,10 +253,7 @@ export class Scheduler implements Service {
     return this.#named.release(ref, report);
   }
 
-  /**
-   * Says that an account, or one model of it, is well again: its breakers close, its cooldown ends, and
-   * it is in use. False for one that the cell does not know.
-   */
+  /** An account, or one model of it, is well again and in use. False for one that the cell does not know. */
   async resetHealth(account: string, target?: Target): Promise<boolean> {
     const holding = target ? `${account}\t${target.pool}\t${target.model}` : account;
     const op = { kind: 'reset', id: `-/${this.id}`, holding } as const;
@@ -259,34 +265,26 @@ export class Scheduler implements Service {
     return this.#named.cancel(ref);
   }
 
-  /** Runs an empty tick. Rejects when the store cannot serve, `recovering` while it must not. */
+  /**
+   * Runs an empty tick. Rejects with `recovering` while the cell grants nothing, and when the store
+   * cannot serve, unless some pools are served without it.
+   */
   async ping(): Promise<void> {
-    const { recoveringMs } = await this.#batcher.tick();
+    const { recoveringMs } = await this.#batcher.tick().catch((error: unknown) => {
+      if (this.#desk.local !== undefined && this.#watch.isAway) return { recoveringMs: 0 };
+      throw error;
+    });
     if (recoveringMs === 0) return;
     throw new AppError('recovering', DENIAL_MESSAGES.recovering, { retryAfterMs: recoveringMs });
-  }
-
-  /** Waits until the cell grants: a cell that is new, or has lost its data, lets holders register first. */
-  async #recovered(): Promise<void> {
-    for (;;) {
-      const { recoveringMs } = await this.#batcher.tick();
-      if (recoveringMs === 0) return;
-      await sleep(recoveringMs);
-    }
   }
 
   /**
    * Reaps all that is due now; returns the number of slots that came back. Waits where the cell
    * waits for its holders: after a loss of data, or when nobody has served it for a while.
    */
-  async reap(): Promise<number> {
-    for (let slots = 0; ;) {
-      const { reaped, more, keepingMs } = await this.#batcher.tick();
-      slots += reaped;
-      if (!more && (keepingMs === 0 || this.#isStopping)) return slots;
-      // In steps: a longer silence than between idle daemons would make the cell wait anew.
-      if (!more) await sleep(Math.min(keepingMs + 1, this.#options.reapIntervalMs));
-    }
+  reap(): Promise<number> {
+    const options = { stepMs: this.#options.reapIntervalMs, isStopping: () => this.#isStopping };
+    return reapAll(() => this.#batcher.tick(), options);
   }
 
   /** Acquires of this instance that wait. */

@@ -109,7 +109,8 @@ export class Ticks {
     const { link, events, onReport } = this.#options;
     link.note(report);
     const ms = performance.now() - sentAt;
-    events.emit('tick', { operations, seconds: msToSeconds(ms) });
+    const { recoveringMs } = report;
+    events.emit('tick', { operations, seconds: msToSeconds(ms), recoveringMs });
     if (report.alarms !== '') {
       for (const warning of readAlarms(report.alarms)) events.emit('budgetWarning', warning);
       const modelOf = (number: number) => link.view.model(number);

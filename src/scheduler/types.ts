@@ -5,6 +5,8 @@ import type { KeyStyle } from '../redis/keys.ts';
 import type { Lease } from './lease.ts';
 import type { RateLimits } from './limits.ts';
 import type { OutcomeReport } from './outcomes.ts';
+import type { LocalPolicy } from './local-grants.ts';
+import type { LostStorePolicy } from './store-watch.ts';
 
 export interface SchedulerOptions {
   readonly redis: Redis;
@@ -30,6 +32,10 @@ export interface SchedulerOptions {
    * False only where this process runs the server itself, for itself alone.
    */
   readonly watchServer?: boolean;
+  /** Pools that are served without the store while it is away; by default none is. */
+  readonly local?: LocalPolicy | undefined;
+  /** Of running work while the store is away; by default it ends with its leases. */
+  readonly onLostStore?: LostStorePolicy;
 }
 
 export interface AcquireRequest {

@@ -36,6 +36,8 @@ export interface QueuedAcquire {
   answered(answer: Answer, nowMs: number): void;
   /** `isLast`: nobody else waits under its id, so its place is given up as well. */
   gaveUp(error: AppError, isLast: boolean): void;
+  /** The store has not answered: whether its caller has a slot without it, and waits no more. */
+  servedLocally(): boolean;
 }
 
 interface Asker {
@@ -214,7 +216,9 @@ export class Waiting implements Service {
       if (answer.tag !== TAG.queued) this.#decide(waiter.again.id, answer, waiter.askedAt);
     } catch (error) {
       const isLate = performance.now() >= waiter.deadline;
-      if (isLate && error instanceof AppError) this.#giveUp(waiter, error);
+      const [asker] = waiter.askers;
+      if (asker?.acquire.servedLocally() === true) this.#remove(waiter, 'granted');
+      else if (isLate && error instanceof AppError) this.#giveUp(waiter, error);
     }
   }
 

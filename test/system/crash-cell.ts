@@ -3,12 +3,15 @@
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { cellKeys } from '../../src/redis/keys.ts';
+import type { KeyStyle } from '../../src/redis/keys.ts';
 import { readLease } from '../../src/redis/records.ts';
 import { audit, readCounters } from '../../src/scheduler/inspect.ts';
 
 export interface ObservedCell {
   readonly redis: Redis;
   readonly cell: string;
+  /** `plain` by default. */
+  readonly keyStyle?: KeyStyle;
 }
 
 /** One chat completion; `directive` tells the simulated upstream how to behave. */
@@ -59,8 +62,8 @@ export async function expiries({ redis, cell }: ObservedCell): Promise<number[]>
 }
 
 /** Nothing is held, every counter reads 0, and no structure contradicts another. */
-export async function expectAtRest({ redis, cell }: ObservedCell): Promise<void> {
-  const source = { redis, cell, keyStyle: 'plain' } as const;
+export async function expectAtRest(observed: ObservedCell): Promise<void> {
+  const source = { keyStyle: 'plain', ...observed } as const;
   const { accounts, models, leases } = await readCounters(source);
   expect(leases).toBe(0);
   expect(accounts.filter((account) => account.inFlight !== 0)).toEqual([]);

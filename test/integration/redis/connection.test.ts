@@ -2,7 +2,8 @@
 // A client connection: what it says when the server cannot be used, and what it refuses to use.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { checkServer, connectRedis } from '../../../src/redis/connection.ts';
+import { connectRedis } from '../../../src/redis/connection.ts';
+import { checkServer } from '../../../src/redis/server-check.ts';
 import { useRedis } from '../../support/redis.ts';
 
 const OPTIONS = { timeoutMs: 2000, name: 'test' };

@@ -42,6 +42,8 @@ describe('the list of options', () => {
     expect(secret).toEqual([
       'server.apiKey',
       'redis.url',
+      'redis.password',
+      'redis.sentinelPassword',
       'pools.<name>.credential',
       'pools.<name>.accounts[].credential',
       'tenants.<name>.keys',

@@ -91,6 +91,9 @@ describe('the metrics', () => {
     events.emit('lost', { requestId: 'r', account: 'a1' });
     events.emit('releaseFailed', { requestId: 'r', account: 'a1', error });
     events.emit('storeError', { error });
+    events.emit('outage', { cause: 'slot_moving', seconds: 1.5 });
+    events.emit('grantedLocally', { account: 'a1' });
+    events.emit('localModeEnded', { seconds: 2.5, grants: 1 });
     events.emit('recovery', { incarnation: 2 });
     events.emit('audited', { differences: 5 });
 
@@ -102,6 +105,10 @@ describe('the metrics', () => {
         'slotkeeper_leases_lost_total 1',
         'slotkeeper_release_failures_total 1',
         'slotkeeper_store_errors_total 1',
+        'slotkeeper_store_outages_total{reason="slot_moving"} 1',
+        'slotkeeper_store_outage_seconds_total{reason="slot_moving"} 1.5',
+        'slotkeeper_local_grants_total 1',
+        'slotkeeper_local_mode_seconds_total 2.5',
         'slotkeeper_recoveries_total 1',
         'slotkeeper_audit_differences 5',
       ]),
@@ -112,7 +119,7 @@ describe('the metrics', () => {
     const { events, lines } = aDaemonsMetrics();
 
     events.emit('released', { account: 'a1', target: TARGET, outcome: 'success', heldMs: 1500 });
-    events.emit('tick', { operations: 64, seconds: 0.002 });
+    events.emit('tick', { operations: 64, seconds: 0.002, recoveringMs: 0 });
 
     expect(await lines()).toEqual(
       expect.arrayContaining([

@@ -1,6 +1,7 @@
 // A Redis URL: what it says to the client, and what may be said about it.
 import { describe, expect, it } from 'vitest';
-import { describeAddress, parseRedisUrl } from '../../../src/redis/connection.ts';
+import { parseRedisUrl } from '../../../src/redis/connection.ts';
+import { describeAddress } from '../../../src/redis/location.ts';
 
 describe('a Redis URL', () => {
   it.each([

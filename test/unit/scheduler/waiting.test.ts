@@ -79,6 +79,7 @@ async function someWaiting(answer = answering(), checkIntervalMs = 3_600_000) {
     sentAt: 0,
     answered: (answer: Answer) => void answers.push(answer),
     gaveUp: () => undefined,
+    servedLocally: () => false,
   };
   const hear = (id: string, wish: Partial<Message> = {}) => {
     const answer = { ...anAnswer(granted), claimMs: CLAIM_MS };

@@ -15,7 +15,10 @@ export function crc16(bytes: Buffer): number {
   return crc;
 }
 
-/** Only what stands between the first `{` and the next `}` counts, unless it is nothing. */
+/**
+ * Only what stands between the first `{` and the next `}` counts, unless it is nothing. The slot of
+ * a cell is that of its name, for all of its keys carry it as their tag.
+ */
 export function keySlot(key: string): number {
   const [, tag] = /^[^{]*\{([^}]*)\}/.exec(key) ?? [];
   return crc16(Buffer.from(tag === undefined || tag === '' ? key : tag)) % SLOTS;
