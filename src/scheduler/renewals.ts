@@ -188,7 +188,8 @@ export class Renewals implements Service {
       } else if (lease.fence !== fence) {
         // It has moved meanwhile: what is said of its old fence is not about it.
         held.dueAt = performance.now();
-      } else {
+      } else if (kind === 'register' || held.standing === 'stored') {
+        // Else: the first to see a loss of data; what is said to the registration counts.
         this.#lose(held, 'The slot was taken back by the store.');
       }
     } catch {

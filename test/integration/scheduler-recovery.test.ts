@@ -102,6 +102,21 @@ describe('FLUSHALL', () => {
     expect(await inFlight(store.redis, cell)).toBe(1);
   });
 
+  it('loses no lease whose own renewal is the first to find out', async () => {
+    const cell = store.cell();
+    const wish = { cell, recoveryMs: 200, watchServer: false, reapIntervalMs: 60_000 };
+    const scheduler = await aScheduler({ ...wish, redis: store.redis, leaseMs: 900 });
+    const lease = await scheduler.acquire({ targets: TARGETS });
+    const recovery = once(scheduler.events, 'recovery');
+
+    await forget(store.redis, cell);
+    await recovery;
+    await untilTick(scheduler, async () => (await inFlight(store.redis, cell)) === 1);
+
+    expect(lease.signal.aborted).toBe(false);
+    expect(await lease.release()).toBe('released');
+  });
+
   it('again and again in mid-load oversells nothing, and everything comes back', async () => {
     const cell = store.cell();
     const wish = { cell, recoveryMs: 100, watchServer: false, leaseMs: 5000 };
