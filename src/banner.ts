@@ -2,6 +2,7 @@
 // secret: a key that callers need is named by its variable.
 import type { Config } from './config/schema.ts';
 import { cellKeys } from './redis/keys.ts';
+import { describeStore, locateServers } from './redis/location.ts';
 
 export interface BannerFacts {
   readonly version: string;
@@ -21,12 +22,14 @@ export interface BannerFacts {
 export function bannerText(config: Config, facts: BannerFacts): string {
   const [alias = 'gpt-4', route] = [...config.routes][0] ?? [];
   const target = route?.targets[0] ?? { pool: 'openai', model: alias };
-  const { concurrency } = cellKeys(config.scheduler.cell);
+  const { cell } = config.scheduler;
+  const { concurrency } = cellKeys(cell, config.redis.mode === 'cluster' ? 'tagged' : 'plain');
   const hasTenantKeys = [...config.tenants.values()].some(({ keys }) => keys.length > 0);
   const guarded = config.server.apiKey !== undefined || hasTenantKeys;
   const key = guarded ? 'process.env.SLOTKEEPER_API_KEY' : "'unused'";
   const { socketPath, cliCommand } = facts.redis;
-  const redis = socketPath ?? 'as given by REDIS_URL';
+  const servers = locateServers(config.redis, cell);
+  const redis = socketPath ?? (servers ? describeStore(servers) : 'as given by REDIS_URL');
   const sim = facts.simUrl;
   return [
     `Slotkeeper ${facts.version} is ready at ${facts.url} (${(facts.startMs / 1000).toFixed(1)} s)`,

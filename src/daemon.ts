@@ -173,8 +173,7 @@ async function findServer(start: Start): Promise<FoundServer> {
   const { url, dataDir } = config.redis;
   const location = locateServers(config.redis, config.scheduler.cell);
   if (location !== undefined) {
-    const cliCommand = location.kind === 'cluster' ? 'redis-cli -c -h NODE' : 'redis-cli -h MASTER';
-    return { location, socketPath: undefined, cliCommand, isOurs: false };
+    return { location, socketPath: undefined, cliCommand: cliOf(location), isOurs: false };
   }
   if (url !== undefined) {
     // The URL may hold a password, so the line names the variable and not its value.
@@ -191,6 +190,13 @@ async function findServer(start: Start): Promise<FoundServer> {
     cliCommand,
     isOurs: true,
   };
+}
+
+/** Passwords and TLS are left to whoever types it: the line is printed. */
+function cliOf(location: Exclude<StoreLocation, { kind: 'standalone' }>): string {
+  if (location.kind === 'sentinel') return `redis-cli -h <master of ${location.name}>`;
+  const [{ host, port } = { host: '127.0.0.1', port: 6379 }] = location.seeds;
+  return `redis-cli -c -h ${host} -p ${port}`;
 }
 
 async function startScheduler(start: Start, store: Store): Promise<Scheduler> {

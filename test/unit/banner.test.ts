@@ -45,4 +45,14 @@ describe('the banner', () => {
     expect(text).toContain('  Redis    as given by REDIS_URL');
     expect(text).toContain('redis-cli -u "$REDIS_URL" GET concurrency:openai:gpt-4');
   });
+
+  it('says which cluster it is, and how its counters are named there', () => {
+    const env = { SLOTKEEPER_REDIS_MODE: 'cluster', SLOTKEEPER_REDIS_NODES: 'one:7000' };
+    const redis = { socketPath: undefined, cliCommand: 'redis-cli -c -h one -p 7000' };
+
+    const text = bannerText(demoConfig({ env }), { ...FACTS, redis });
+
+    expect(text).toContain('  Redis    The Redis Cluster of one:7000');
+    expect(text).toContain('redis-cli -c -h one -p 7000 GET concurrency:{main}:openai:gpt-4');
+  });
 });
