@@ -14,7 +14,7 @@ import { msToSeconds } from '../core/units.ts';
 import { CODES } from '../redis/codes.ts';
 import { Acquiring } from './acquiring.ts';
 import type { AcquireAsked, Caller, Desk } from './acquiring.ts';
-import type { RegisteredAccount } from './plan.ts';
+import type { RegisteredAccount, Registry } from './plan.ts';
 import { DENIAL_RETRY_MS } from './refusals.ts';
 import type { StoreWatch } from './store-watch.ts';
 
@@ -43,6 +43,9 @@ export class LocalGrants {
   readonly #watch: StoreWatch;
   readonly #desk: () => Desk;
   readonly #pools: ReadonlySet<string>;
+  #registry: Registry | undefined;
+  /** By pool and model of the registry. */
+  readonly #candidates = new Map<string, readonly RegisteredAccount[]>();
   #open: { readonly since: number; grants: number } | undefined;
   /** By account. */
   #held = new Map<string, number>();
@@ -140,25 +143,41 @@ export class LocalGrants {
   /** The first target that has room; in it the lowest tier, and there the least load. */
   #choose(op: AcquireAsked): Choice | undefined {
     this.#recount();
-    const { link } = this.#desk();
     for (const [number, target] of op.targets.entries()) {
-      const { pool, model } = target;
-      if (!this.#pools.has(pool)) continue;
-      const free = link.view.registry.accounts
-        .map((account) => {
-          const share = Math.floor(account.maxConcurrency / this.#expectedDaemons);
-          const held = this.#held.get(account.name) ?? 0;
-          return { account, isFree: held < share, load: (held + 1) / (share * account.weight) };
-        })
-        .filter(({ account, isFree }) => {
-          return (
-            isFree && account.enabled && account.pool === pool && account.models.includes(model)
-          );
-        })
-        .sort((a, b) => a.account.priority - b.account.priority || a.load - b.load);
-      if (free[0] !== undefined) return { account: free[0].account, target, number };
+      if (!this.#pools.has(target.pool)) continue;
+      let best: { readonly account: RegisteredAccount; readonly load: number } | undefined;
+      for (const account of this.#serving(target)) {
+        if (best !== undefined && account.priority > best.account.priority) break;
+        const share = this.#shareOf(account);
+        const held = this.#held.get(account.name) ?? 0;
+        const load = (held + 1) / (share * account.weight);
+        if (held < share && load < (best?.load ?? Infinity)) best = { account, load };
+      }
+      if (best !== undefined) return { account: best.account, target, number };
     }
     return undefined;
+  }
+
+  #shareOf({ maxConcurrency }: RegisteredAccount): number {
+    return Math.floor(maxConcurrency / this.#expectedDaemons);
+  }
+
+  /** Accounts with a share, by tier; kept while the cell's registry is the same. */
+  #serving({ pool, model }: Target): readonly RegisteredAccount[] {
+    const { registry } = this.#desk().link.view;
+    if (this.#registry !== registry) {
+      this.#registry = registry;
+      this.#candidates.clear();
+    }
+    const key = `${pool}\t${model}`;
+    const known = this.#candidates.get(key);
+    if (known !== undefined) return known;
+    const serving = registry.accounts
+      .filter((account) => account.enabled && account.pool === pool && this.#shareOf(account) > 0)
+      .filter((account) => account.models.includes(model))
+      .sort((a, b) => a.priority - b.priority);
+    this.#candidates.set(key, serving);
+    return serving;
   }
 
   #recount(): void {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import type { SchedulerEvents } from '../../src/core/events.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { audit } from '../../src/scheduler/inspect.ts';
+import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
 import type { Lease } from '../../src/scheduler/lease.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
 import type { SchedulerOptions } from '../../src/scheduler/types.ts';
@@ -29,9 +30,12 @@ afterEach(async () => {
   await proxy[Symbol.asyncDispose]();
 });
 
-async function behindTheProxy(wish: Partial<SchedulerOptions> = LOCAL, cell = store.cell()) {
+async function behindTheProxy(
+  wish: Partial<SchedulerOptions> = LOCAL,
+  accounts: readonly SchedulerAccount[] = [anAccount({ slots: LIMIT })],
+) {
+  const cell = store.cell();
   const redis = await connectRedis(proxy.url, { timeoutMs: TIMEOUT_MS, name: 'proxied' });
-  const accounts = [anAccount({ slots: LIMIT })];
   const scheduler = await aScheduler({ redis, cell, timeoutMs: TIMEOUT_MS, ...wish }, accounts);
   onTestFinished(() => redis.disconnect());
   return { scheduler, cell, count: () => inFlight(store.redis, cell) };
@@ -103,6 +107,31 @@ describe('a pool that is served while the store is away', () => {
     expect(await Promise.all(ended)).toContain('unconfirmed');
     expect(scheduler.waiting()).toBe(0);
     await lease.release();
+    await heal(scheduler);
+  });
+
+  it('chooses by target, tier and load, among the accounts in use that serve the model', async () => {
+    const targets = [
+      { pool: 'other', model: 'gpt-4' },
+      { pool: 'openai', model: 'gpt-4' },
+    ];
+    const { scheduler } = await behindTheProxy(LOCAL, [
+      anAccount({ name: 'reject', pool: 'other', slots: 9 }),
+      anAccount({ name: 'off', slots: 9, enabled: false }),
+      anAccount({ name: 'else', slots: 9, models: ['gpt-3'] }),
+      anAccount({ name: 'big', slots: 4 }),
+      anAccount({ name: 'small', slots: 2 }),
+      anAccount({ name: 'spare', slots: 2, tier: 1 }),
+    ]);
+    proxy.set('closed');
+    const leases: Lease[] = [];
+
+    for (let i = 0; i < 4; i += 1) leases.push(await scheduler.acquire({ targets }));
+
+    expect(leases.map(({ account }) => account)).toEqual(['big', 'big', 'small', 'spare']);
+    expect(leases.map(({ targetIndex }) => targetIndex)).toEqual([1, 1, 1, 1]);
+    await expect(scheduler.acquire({ targets })).rejects.toMatchObject({ code: 'pool_full' });
+    await Promise.all(leases.map((lease) => lease.release()));
     await heal(scheduler);
   });
 
