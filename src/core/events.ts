@@ -4,7 +4,8 @@ import { EventEmitter } from 'node:events';
 import type { DenialReason, Outcome, Target } from './domain.ts';
 
 /** Why the store could not serve: keys on their way between nodes of a Cluster, or anything else. */
-export type OutageCause = 'slot_moving' | 'unavailable';
+export const OUTAGE_CAUSES = ['slot_moving', 'unavailable'] as const;
+export type OutageCause = (typeof OUTAGE_CAUSES)[number];
 
 export interface SchedulerEvents {
   /** A slot was taken. `replayed` is true when the id had been granted before. */

@@ -2,6 +2,7 @@
 // here (observe.ts) or read from the store (collect.ts). Labels come from the configuration;
 // whatever callers send becomes `other` (labels.ts). No request, session or key is ever a label.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { OUTAGE_CAUSES } from '../core/events.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 
@@ -37,6 +38,11 @@ export function createMetrics(build: { readonly version: string }) {
       registers: [registry],
     }),
   };
+  // From 0 on: a rate of the first outage would be missed otherwise.
+  for (const reason of OUTAGE_CAUSES) {
+    metrics.outages.inc({ reason }, 0);
+    metrics.outageSeconds.inc({ reason }, 0);
+  }
   metrics.buildInfo.set({ version: build.version, node: process.version }, 1);
   return metrics;
 }
