@@ -25,3 +25,4 @@ export {
   type Target,
 } from './core/domain.ts';
 export type { SchedulerEvents } from './core/events.ts';
+export { isDeferrableError } from './upstream/outcome.ts';

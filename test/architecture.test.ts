@@ -43,7 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   'cleanup.ts': [],
   'banner.ts': ['config', 'redis'],
-  'index.ts': GROUND,
+  'index.ts': [...GROUND, 'upstream'],
   'reload.ts': GROUND,
   'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts', 'reload.ts'],
   'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],

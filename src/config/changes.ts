@@ -12,6 +12,7 @@ const LIVE = [
   'log',
   'accounts',
   'routes',
+  'failover',
   'budget',
   'prices',
   'runs',
@@ -70,9 +71,12 @@ type Group = Readonly<Record<string, unknown>>;
 
 function treeOf(config: Config): Group {
   const { accounts, ...rest } = config;
-  // The mark follows from the credential, which is named itself.
+  // What follows from options that are named themselves.
   const byName = Object.fromEntries(
-    accounts.map((account) => [account.name, { ...account, credentialMark: undefined }]),
+    accounts.map((account) => [
+      account.name,
+      { ...account, credentialMark: undefined, label: undefined },
+    ]),
   );
   const groups = Object.entries(rest).map(([name, value]) => [name, asGroup(value) ?? value]);
   return { ...(Object.fromEntries(groups) as Group), accounts: byName };

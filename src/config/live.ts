@@ -51,6 +51,10 @@ export class LiveConfig implements Config {
     return this.#current.routes;
   }
 
+  get failover() {
+    return this.#current.failover;
+  }
+
   get budget() {
     return this.#current.budget;
   }

@@ -1,4 +1,5 @@
-// How names are written in a configuration. What they name is the business of the other schemas.
+// How names and addresses are written in a configuration. What they name is the business of the
+// other schemas.
 import { z } from 'zod';
 import { MODEL_PATTERN, NAME_PATTERN } from '../core/domain.ts';
 
@@ -14,3 +15,12 @@ export const name = z
 export const model = z
   .string()
   .regex(MODEL_PATTERN, 'use 1 to 200 printable ASCII characters, no spaces');
+
+export const httpUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    message: 'must be an absolute http:// or https:// URL',
+  })
+  .refine((text) => !URL.canParse(text) || new URL(text).username === '', {
+    message: 'must not contain credentials; use `credential`',
+  });

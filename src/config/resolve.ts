@@ -2,6 +2,7 @@
 // route for every model. It checks nothing: its input has passed the schema and the cross-checks.
 import { createHash } from 'node:crypto';
 import { resolveBudget, resolvePrices, resolveRuns } from './costs-resolve.ts';
+import { resolveOutcomes, type FailoverLimits, type OutcomeTable } from './outcomes-schema.ts';
 import { DEFAULT_TIMEOUTS } from './schema.ts';
 import { resolveRates, resolveTenants } from './tenants-resolve.ts';
 import type { LocalPolicy } from './store-loss-schema.ts';
@@ -20,9 +21,10 @@ type FileAccount = FilePool['accounts'][number];
 /** The result is frozen through and through, its route map included. */
 export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boolean }): Config {
   const accounts = Object.entries(file.pools).flatMap(([name, pool]) => {
-    return pool.accounts.map((account) => resolveAccount(name, pool, account));
+    const outcomes = frozenMap(resolveOutcomes(pool.outcomes));
+    return pool.accounts.map((account) => resolveAccount(account, { ...pool, name, outcomes }));
   });
-  const { server, redis, scheduler, log, admin } = file;
+  const { server, redis, scheduler, log, failover, admin } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
   const budget = resolveBudget(file.budget);
   const prices = frozenMap(resolvePrices(file.prices));
@@ -36,6 +38,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     accounts,
     local: resolveLocal(file),
     routes,
+    failover,
     budget,
     prices,
     runs,
@@ -45,7 +48,13 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
   });
 }
 
-function resolveAccount(poolName: string, pool: FilePool, account: FileAccount): AccountConfig {
+/** A pool of the file, and what its accounts share. */
+interface PoolOfAccount extends Omit<FilePool, 'outcomes'> {
+  readonly name: string;
+  readonly outcomes: OutcomeTable;
+}
+
+function resolveAccount(account: FileAccount, pool: PoolOfAccount): AccountConfig {
   const { name, maxConcurrency, weight, priority, enabled } = account;
   const rates = resolveRates(account);
   const hasRates = Object.keys(rates).length > 0;
@@ -53,7 +62,8 @@ function resolveAccount(poolName: string, pool: FilePool, account: FileAccount):
   const credential = account.credential ?? pool.credential;
   return {
     name,
-    pool: poolName,
+    label: labelOf(pool.name, name),
+    pool: pool.name,
     maxConcurrency,
     weight,
     priority,
@@ -66,6 +76,7 @@ function resolveAccount(poolName: string, pool: FilePool, account: FileAccount):
     credentialMark: markOf(baseUrl, credential),
     breaker: pool.breaker,
     timeouts: resolveTimeouts(pool.timeouts, account.timeouts),
+    outcomes: pool.outcomes,
   };
 }
 
@@ -83,6 +94,13 @@ function resolveLocal({ pools, scheduler }: FileConfig): LocalPolicy | undefined
   const local = Object.entries(pools).filter(([, pool]) => pool.whenStoreIsDown === 'local');
   if (local.length === 0 || expectedDaemons === undefined) return undefined;
   return { pools: local.map(([name]) => name), expectedDaemons };
+}
+
+const LABEL_DIGITS = 12;
+
+/** Not of the credential: a changed key is the same account, and no digest of a secret leaves us. */
+function labelOf(pool: string, name: string): string {
+  return createHash('sha256').update(`${pool}\0${name}`).digest('hex').slice(0, LABEL_DIGITS);
 }
 
 type FileTimeouts = FilePool['timeouts'];
@@ -104,9 +122,15 @@ function resolveRoutes(
   accounts: readonly AccountConfig[],
 ): Map<string, RouteConfig> {
   const routes = new Map<string, RouteConfig>();
-  for (const [alias, { targets, defaults }] of Object.entries(file.routes)) {
-    const filled = targets.map((target) => withDefaults(target, defaults));
-    routes.set(alias, { alias, targets: filled });
+  for (const [alias, route] of Object.entries(file.routes)) {
+    const targets = route.targets.map((target) => resolveTarget(target, route));
+    const { downgrade, failover } = route;
+    routes.set(alias, {
+      alias,
+      targets,
+      ...(downgrade === 'never' && { downgrade }),
+      ...(failover && { failover: resolveFailover(failover, file.failover) }),
+    });
   }
   const pools = new Map<string, Set<string>>();
   for (const { pool, models } of accounts) {
@@ -122,13 +146,24 @@ function resolveRoutes(
   return routes;
 }
 
+function resolveFailover(
+  own: NonNullable<FileRoute['failover']>,
+  all: FailoverLimits,
+): FailoverLimits {
+  const { maxAttempts = all.maxAttempts, totalMs = all.totalMs } = own;
+  return { maxAttempts, totalMs };
+}
+
+type FileRoute = FileConfig['routes'][string];
+
 /** A target's own defaults go before its route's. */
-function withDefaults(
-  { pool, model, defaults }: TargetConfig,
-  ofRoute: TargetConfig['defaults'],
+function resolveTarget(
+  { pool, model, tier, defaults }: FileRoute['targets'][number],
+  { defaults: ofRoute }: FileRoute,
 ): TargetConfig {
-  if (defaults === undefined && ofRoute === undefined) return { pool, model };
-  return { pool, model, defaults: { ...ofRoute, ...defaults } };
+  const place = { pool, model, ...(tier > 0 && { tier }) };
+  if (defaults === undefined && ofRoute === undefined) return place;
+  return { ...place, defaults: { ...ofRoute, ...defaults } };
 }
 
 function refuseChange(): never {

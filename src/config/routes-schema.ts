@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { parameterFault } from '../core/body-fields.ts';
 import { model, name } from './names.ts';
+import { routeFailoverSchema, type FailoverLimits } from './outcomes-schema.ts';
 
 /** Fields of a request's body, by name, with any JSON value. */
 export type BodyDefaults = Readonly<Record<string, unknown>>;
@@ -22,6 +23,9 @@ const parameters = z
 const target = z.strictObject({
   pool: name,
   model,
+  tier: z.coerce.number().int().min(0).max(15).default(0).meta({
+    description: 'Targets of one number are as good as each other; see `downgrade`.',
+  }),
   defaults: parameters.meta({
     description: 'The same for this target alone; it goes before the route’s.',
   }),
@@ -29,6 +33,11 @@ const target = z.strictObject({
 
 const route = z.strictObject({
   targets: z.array(target).min(1).max(8),
+  downgrade: z.enum(['allow', 'never']).default('allow').meta({
+    description:
+      'Whether a request may go to another `tier` than that of the first target that it may use.',
+  }),
+  failover: routeFailoverSchema,
   defaults: parameters.meta({
     description:
       'Fields that a request gets where its caller left them out, such as `temperature`.',
@@ -42,6 +51,8 @@ export const routesSchema = z.record(model, route).default({}).meta({
 export interface TargetConfig {
   readonly pool: string;
   readonly model: string;
+  /** How good it is, beside the other targets of its route; 0 where it does not say. */
+  readonly tier?: number;
   /** What a request to this target says where its caller has left it out. */
   readonly defaults?: BodyDefaults | undefined;
 }
@@ -49,4 +60,8 @@ export interface TargetConfig {
 export interface RouteConfig {
   readonly alias: string;
   readonly targets: readonly TargetConfig[];
+  /** `never`: requests stay in the tier of the first target that they may use. */
+  readonly downgrade?: 'never';
+  /** Where it differs from the limits for all routes. */
+  readonly failover?: FailoverLimits;
 }

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
-import { model, name } from './names.ts';
+import { httpUrl, model, name } from './names.ts';
+import {
+  failoverSchema,
+  outcomesSchema,
+  type FailoverLimits,
+  type OutcomeTable,
+} from './outcomes-schema.ts';
 import { redisSchema } from './redis-schema.ts';
 import { routesSchema, type RouteConfig } from './routes-schema.ts';
 import {
@@ -15,6 +21,7 @@ import {
 } from './store-loss-schema.ts';
 import type { RateTerms, TenantConfig } from './tenants-resolve.ts';
 import { adminSchema, rates, tenantsSchema, WRITTEN } from './tenants-schema.ts';
+import { timeouts, type UpstreamTimeouts } from './timeouts-schema.ts';
 
 /** What an option says about itself beside its type; the configuration reference is made of it. */
 export interface OptionMeta {
@@ -25,15 +32,6 @@ export interface OptionMeta {
 }
 
 const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-
-const httpUrl = z
-  .string()
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-    message: 'must be an absolute http:// or https:// URL',
-  })
-  .refine((text) => !URL.canParse(text) || new URL(text).username === '', {
-    message: 'must not contain credentials; use `credential`',
-  });
 
 const server = z
   .strictObject({
@@ -148,29 +146,6 @@ const scheduler = z
     path: ['leaseMs'],
   });
 
-const timeouts = z.strictObject({
-  connectTimeoutMs: ms(10, 600_000).optional().meta({
-    description: 'Time in ms to reach the upstream.',
-  }),
-  headersTimeoutMs: ms(10, 3_600_000).optional().meta({
-    description: 'Time in ms from the request to the first byte of the answer.',
-  }),
-  idleTimeoutMs: ms(10, 3_600_000).optional().meta({
-    description: 'Time in ms between two pieces of the answer.',
-  }),
-  totalTimeoutMs: ms(10, 86_400_000).optional().meta({
-    description: 'Time in ms for the whole attempt.',
-  }),
-});
-
-/** Upstream time limits in ms where neither the account nor its pool sets them. */
-export const DEFAULT_TIMEOUTS = {
-  connectTimeoutMs: 5000,
-  headersTimeoutMs: 300_000,
-  idleTimeoutMs: 120_000,
-  totalTimeoutMs: 3_600_000,
-} as const;
-
 /** How to reach an upstream; an account inherits from its pool what it leaves out. */
 const upstream = {
   provider: z.enum(['openai', 'anthropic']).optional().meta({
@@ -211,6 +186,7 @@ const pool = z.strictObject({
   ...upstream,
   breaker: breakerSchema,
   whenStoreIsDown,
+  outcomes: outcomesSchema,
   accounts: z.array(account).max(10_000),
 });
 
@@ -231,6 +207,7 @@ export const configSchema = z.strictObject({
   log,
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
   routes: routesSchema,
+  failover: failoverSchema,
   budget: budgetSchema,
   prices: pricesSchema,
   runs: runsSchema,
@@ -240,16 +217,13 @@ export const configSchema = z.strictObject({
 
 export type FileConfig = z.infer<typeof configSchema>;
 
-export interface UpstreamTimeouts {
-  readonly connectTimeoutMs: number;
-  readonly headersTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly totalTimeoutMs: number;
-}
+export { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from './timeouts-schema.ts';
 
 /** An account with everything that it inherits filled in. */
 export interface AccountConfig extends AccountHealthConfig {
   readonly name: string;
+  /** What callers see of it: a short digest, which tells neither its name nor its key. */
+  readonly label: string;
   readonly pool: string;
   readonly maxConcurrency: number;
   readonly weight: number;
@@ -263,6 +237,8 @@ export interface AccountConfig extends AccountHealthConfig {
   /** The secret itself. Never log it, never put it into an error. */
   readonly credential: string | undefined;
   readonly timeouts: UpstreamTimeouts;
+  /** What failures of its pool mean. */
+  readonly outcomes: OutcomeTable;
 }
 
 export type { RouteConfig, TargetConfig } from './routes-schema.ts';
@@ -277,6 +253,7 @@ export interface Config {
   /** Pools that are served while the store is away; undefined where none is. */
   readonly local: LocalPolicy | undefined;
   readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly failover: FailoverLimits;
   /** Undefined where the budget gate is off. */
   readonly budget: BudgetConfig | undefined;
   /** Configured prices, by model or pool/model. */

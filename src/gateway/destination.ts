@@ -1,6 +1,7 @@
 // Where a request may go: its route, narrowed to the provider that it names and to those that its
 // caller may use. A provider is a pool, and its name is the pool's. Whether there is a free slot is
 // the scheduler's matter.
+import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { AccountConfig, RouteConfig, TargetConfig } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 
@@ -29,6 +30,8 @@ export interface Destination {
   readonly targets: readonly TargetConfig[];
   /** The provider that the caller named. */
   readonly provider: string | undefined;
+  /** How far the route goes on trying, where that is its own. */
+  readonly failover?: FailoverLimits;
 }
 
 export function providersOf(accounts: Iterable<AccountConfig>): ReadonlyMap<string, boolean> {
@@ -45,15 +48,30 @@ export function resolveDestination(wish: Wish, places: Places): Destination {
   if (provider !== undefined) requireProvider(provider, wish.allowed, places);
   const route = routeOf(alias, wish, places);
   if (route === undefined) throw modelNotFound();
-  const { allowed } = wish;
-  if (provider === undefined && allowed === undefined) {
-    return { alias, targets: route.targets, provider };
-  }
-  const targets = route.targets.filter(({ pool }) => {
+  const { failover } = route;
+  const targets = withoutDowngrade(narrowed(route.targets, provider, wish), route);
+  if (targets.length === 0) throw modelNotFound(provider);
+  return { alias, targets, provider, ...(failover && { failover }) };
+}
+
+function narrowed(
+  targets: readonly TargetConfig[],
+  provider: string | undefined,
+  { allowed }: Wish,
+): readonly TargetConfig[] {
+  if (provider === undefined && allowed === undefined) return targets;
+  return targets.filter(({ pool }) => {
     return provider === undefined ? allowed?.includes(pool) === true : pool === provider;
   });
-  if (targets.length === 0) throw modelNotFound(provider);
-  return { alias, targets, provider };
+}
+
+/** What a caller may use at all decides the tier; from there on nothing changes it unseen. */
+function withoutDowngrade(
+  targets: readonly TargetConfig[],
+  { downgrade }: RouteConfig,
+): readonly TargetConfig[] {
+  if (downgrade === undefined) return targets;
+  return targets.filter(({ tier }) => tier === targets[0]?.tier);
 }
 
 function routeOf(alias: string, wish: Wish, { routes }: Places): RouteConfig | undefined {

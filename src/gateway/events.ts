@@ -4,8 +4,17 @@ import { EventEmitter } from 'node:events';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Outcome } from '../core/domain.ts';
 import type { SessionSource } from '../config/costs-resolve.ts';
+import type { Sign } from '../config/outcomes-schema.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { EndpointName } from './endpoints.ts';
+
+/** An attempt that was followed by another one elsewhere. */
+export interface FailedAttempt {
+  readonly pool: string;
+  readonly account: string;
+  readonly outcome: Outcome;
+  readonly sign: Sign | undefined;
+}
 
 /** One request, after its last byte or its refusal. Durations are ms of performance.now(). */
 export interface FinishedRequest {
@@ -23,10 +32,14 @@ export interface FinishedRequest {
   readonly error: Error | undefined;
   /** What the slot's release reported; undefined when no slot was taken. */
   readonly outcome: Outcome | undefined;
+  /** What the last attempt showed, where it did not succeed. */
+  readonly sign: Sign | undefined;
   readonly pool: string | undefined;
   readonly account: string | undefined;
   /** Upstream tries. */
   readonly attempts: number;
+  /** All tries but the last one, in their order. */
+  readonly failed: readonly FailedAttempt[];
   /** Whether the answer was a stream of events. */
   readonly stream: boolean;
   readonly usage: Usage | undefined;

@@ -5,13 +5,20 @@
 // or the daemon stops. Whoever works on the request at that time hears of it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
-import type { Outcome } from '../core/domain.ts';
+import type { Target } from '../core/domain.ts';
 import type { Run } from '../sessions/run-provider.ts';
 import type { RateLimits } from '../scheduler/limits.ts';
+import { BROKEN_OFF, type Verdict } from '../upstream/outcome.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
-import type { FinishedRequest } from './events.ts';
+import type { FailedAttempt, FinishedRequest } from './events.ts';
 import { requestIdOf } from './request-id.ts';
+
+/** What a failed attempt told that it had used. */
+export interface Spent {
+  readonly target: Target;
+  readonly usage: Usage;
+}
 
 /** Works on an exchange for a while. */
 export interface Worker {
@@ -45,8 +52,14 @@ export class Exchange {
   runProvider: string | undefined;
   pool: string | undefined;
   account: string | undefined;
-  outcome: Outcome | undefined;
+  /** Of the account that was tried last: what its callers see of it. */
+  accountLabel: string | undefined;
   attempts = 0;
+  /** On the last attempt, once it has ended. */
+  verdict: Verdict = BROKEN_OFF;
+  /** Attempts that were followed by another one elsewhere. */
+  readonly failed: FailedAttempt[] = [];
+  readonly spent: Spent[] = [];
   /** What its client asked for, and whether its answer is a stream of events. */
   wantsStream = false;
   stream = false;
@@ -59,6 +72,8 @@ export class Exchange {
   /** When the client's body had arrived; waiting for it is not overhead. */
   receivedAtMs = 0;
   queueMs = 0;
+  /** Of earlier attempts, together. */
+  #failedMs = 0;
   /** When the upstream call began, its head, its first byte of body, and its end came. */
   calledAtMs: number | undefined;
   answeredAtMs: number | undefined;
@@ -91,12 +106,35 @@ export class Exchange {
     if (this.#broken !== undefined) throw this.#broken;
   }
 
+  /** All facts about an answer are the new attempt's from here on. */
+  beginAttempt(accountLabel: string): void {
+    this.attempts += 1;
+    this.accountLabel = accountLabel;
+    this.verdict = BROKEN_OFF;
+    this.usage = undefined;
+    this.isAnswered = false;
+    this.answerBytes = 0;
+    this.calledAtMs = performance.now();
+    this.answeredAtMs = undefined;
+    this.firstByteAtMs = undefined;
+    this.endedAtMs = undefined;
+  }
+
+  /** The attempt that has ended is followed by another one. */
+  noteFailover(target: Target): void {
+    const { account = '', verdict, usage, calledAtMs = 0, endedAtMs = calledAtMs } = this;
+    const { outcome, sign } = verdict;
+    this.failed.push({ pool: target.pool, account, outcome, sign });
+    this.#failedMs += endedAtMs - calledAtMs;
+    if (usage !== undefined) this.spent.push({ target, usage });
+  }
+
   /** Time in ms that the daemon has added until now. */
   overheadMs(nowMs: number): number {
     const from = this.receivedAtMs === 0 ? this.startedAtMs : this.receivedAtMs;
     const until = this.calledAtMs ?? nowMs;
     const after = this.answeredAtMs === undefined ? 0 : nowMs - this.answeredAtMs;
-    return Math.max(0, until - from - this.queueMs + after);
+    return Math.max(0, until - from - this.queueMs - this.#failedMs + after);
   }
 
   /** The facts, once it is over. */
@@ -110,10 +148,12 @@ export class Exchange {
       status,
       reason: error?.code,
       error,
-      outcome: this.outcome,
+      outcome: this.slotId === undefined ? undefined : this.verdict.outcome,
+      sign: this.verdict.sign,
       pool: this.pool,
       account: this.account,
       attempts: this.attempts,
+      failed: this.failed,
       stream: this.stream,
       usage: this.usage,
       totalMs: nowMs - this.startedAtMs,

@@ -2,7 +2,6 @@
 // (perhaps wait), try the upstream, let the answer through, and in one `finally` settle and give the slot back, whatever
 // happened.
 import type { AccountConfig } from '../config/schema.ts';
-import type { Outcome } from '../core/domain.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { ReleaseReport } from '../scheduler/types.ts';
@@ -48,7 +47,6 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
 
   exchange.wantsStream = asked.wantsStream;
   const lease = await takeSlot(exchange, charge, context.slots);
-  let outcome: Outcome = 'ignored';
   try {
     const { run, runProvider } = exchange;
     if (run && runProvider === undefined) await keepProvider(lease.target.pool, run, context);
@@ -57,10 +55,11 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
     const target = charge.targets[lease.targetIndex] ?? lease.target;
     const options = { upstream, account, asked, target, writeIdleTimeoutMs };
     const end = await attempt(exchange, options);
-    outcome = end.outcome;
-    if (end.kind === 'failed') throw end.error;
+    exchange.verdict = end.verdict;
+    const told = end.kind === 'held' ? end.pass() : end;
+    if (told.kind === 'failed') throw told.error;
   } finally {
-    giveBack(exchange, { lease, outcome, charge, context });
+    giveBack(exchange, { lease, charge, context });
   }
 }
 
@@ -94,8 +93,7 @@ function accountOf(lease: Lease, accounts: ServeContext['accounts']): AccountCon
 
 /** Not waited for: the client's answer never depends on the store's. */
 function giveBack(exchange: Exchange, ended: Ended): void {
-  const { lease, outcome, context } = ended;
-  exchange.outcome = outcome;
+  const { lease, context } = ended;
   lease.release(reportOf(exchange, ended)).catch((error: unknown) => {
     const { requestId } = exchange;
     const { account } = lease;
@@ -105,22 +103,23 @@ function giveBack(exchange: Exchange, ended: Ended): void {
 
 interface Ended {
   readonly lease: Lease;
-  readonly outcome: Outcome;
   readonly charge: Charge;
   readonly context: ServeContext;
 }
 
-/** What was used, and where it is booked. */
-function reportOf(exchange: Exchange, { lease, outcome, charge, context }: Ended): ReleaseReport {
-  const { usage, isAnswered, answerBytes, route = '', run } = exchange;
+/** What the account showed, what was used, and where it is booked. */
+function reportOf(exchange: Exchange, { lease, charge, context }: Ended): ReleaseReport {
+  const { usage, isAnswered, answerBytes, route = '', run, verdict } = exchange;
   const { target } = lease;
   const { tokens, costMicro } = settlementOf(
     { usage, isAnswered, bytes: answerBytes },
     { charge, target, rules: context.charging },
   );
-  if (costMicro === undefined) return { outcome, tokens };
+  const { outcome, retryAfterMs } = verdict;
+  const shown = { outcome, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  if (costMicro === undefined) return { ...shown, tokens };
   const spend = { route, model: target.model, ...(run && { run: run.run }) };
-  return { outcome, tokens, costMicro, spend };
+  return { ...shown, tokens, costMicro, spend };
 }
 
 function headerOf(header: string | string[] | undefined): string | undefined {

@@ -40,6 +40,12 @@ function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry):
   metrics.requests.inc({ path, route: labels.route(request.route), status: statusClass(status) });
   if (upstreamMs === undefined) return;
   const pool = labels.pool(request.pool ?? '');
+  metrics.attempts.inc({ pool, outcome: request.outcome ?? 'ignored' });
+  for (const failed of request.failed) {
+    const series = { pool: labels.pool(failed.pool), outcome: failed.outcome };
+    metrics.attempts.inc(series);
+    metrics.failovers.inc(series);
+  }
   metrics.overheadSeconds.observe({}, msToSeconds(request.overheadMs));
   metrics.upstreamSeconds.observe({ pool }, msToSeconds(upstreamMs));
   if (ttfbMs !== undefined) metrics.upstreamFirstByteSeconds.observe({ pool }, msToSeconds(ttfbMs));

@@ -13,9 +13,11 @@ export interface AccessFacts {
   readonly status: number;
   readonly reason?: string | undefined;
   readonly outcome?: string | undefined;
+  readonly sign?: string | undefined;
   readonly pool?: string | undefined;
   readonly account?: string | undefined;
   readonly attempts?: number;
+  readonly failed?: readonly FailedAttempt[];
   readonly stream?: boolean;
   readonly usage?: TokenCounts | undefined;
   readonly totalMs: number;
@@ -26,6 +28,14 @@ export interface AccessFacts {
   readonly error?: Error | undefined;
 }
 
+/** All attempts but the last one. */
+interface FailedAttempt {
+  readonly pool: string;
+  readonly account: string;
+  readonly outcome: string;
+  readonly sign: string | undefined;
+}
+
 interface TokenCounts {
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
@@ -34,7 +44,7 @@ interface TokenCounts {
 
 /** The line of `facts`, without its end. */
 export function accessLine(facts: AccessFacts, time: Date): string {
-  const { error } = facts;
+  const { error, failed } = facts;
   const line = JSON.stringify({
     time,
     level: 'info',
@@ -46,9 +56,11 @@ export function accessLine(facts: AccessFacts, time: Date): string {
     status: facts.status,
     reason: facts.reason,
     outcome: facts.outcome,
+    sign: facts.sign,
     pool: facts.pool,
     account: facts.account,
     attempts: facts.attempts,
+    failed: failed && failed.length > 0 ? failed : undefined,
     stream: facts.stream,
     usage: facts.usage,
     totalMs: rounded(facts.totalMs),

@@ -56,6 +56,18 @@ function requestMetrics(registry: Registry) {
       labelNames: ['path', 'route', 'status'],
       registers,
     }),
+    attempts: new HotCounter({
+      name: 'slotkeeper_attempts_total',
+      help: 'Upstream attempts of proxied requests, by pool and outcome.',
+      labelNames: ['pool', 'outcome'],
+      registers,
+    }),
+    failovers: new HotCounter({
+      name: 'slotkeeper_failovers_total',
+      help: 'Attempts that were followed by another one elsewhere, by their pool and outcome.',
+      labelNames: ['pool', 'outcome'],
+      registers,
+    }),
     overheadSeconds: new HotHistogram({
       name: 'slotkeeper_overhead_seconds',
       help: 'Time that the daemon itself added to a proxied request.',

@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { UpstreamTimeouts } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
-import { upstreamFailure } from './failures.ts';
+import { failureOf, upstreamFailure, type UpstreamFailure } from './failures.ts';
 
 export interface AnswerListener {
   /** The head has arrived; `status` is at least 200. */
@@ -16,7 +16,7 @@ export interface AnswerListener {
   /** Answers whether more may come at once; otherwise `resume` says when. */
   data(chunk: Buffer): boolean;
   ended(): void;
-  failed(error: AppError): void;
+  failed(failure: UpstreamFailure): void;
 }
 
 export interface CallLimits extends UpstreamTimeouts {
@@ -136,10 +136,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #giveUp(late: boolean): void {
     const phase = this.#phase;
     if (!this.#finish()) return;
-    const error = late ? LATE[phase]() : tooLong();
-    this.#controller?.abort(error);
+    const failure = late ? LATE[phase]() : tooLong();
+    this.#controller?.abort(failure.error);
     if (phase === 'closing') this.#listener.ended();
-    else this.#listener.failed(error);
+    else this.#listener.failed(failure);
   }
 
   #limitMs(): number {
@@ -162,15 +162,17 @@ function onDue(call: UpstreamCall): void {
   call.checkTime();
 }
 
-const tooLong = (): AppError =>
-  new AppError('upstream_timeout', 'The upstream took longer than an answer may take.');
+const tooLong = (): UpstreamFailure =>
+  failureOf('timeout', 'The upstream took longer than an answer may take.');
 
-const LATE: Readonly<Record<Phase, () => AppError>> = {
-  connecting: () =>
-    new AppError('upstream_timeout', 'The upstream could not be connected to in time.'),
-  waiting: () => new AppError('upstream_timeout', 'The upstream did not begin to answer in time.'),
-  streaming: () => new AppError('upstream_timeout', 'The upstream fell silent in mid-answer.'),
-  paused: () => new AppError('client_closed', 'The client did not read its answer in time.'),
+const LATE: Readonly<Record<Phase, () => UpstreamFailure>> = {
+  connecting: () => failureOf('connect_timeout', 'The upstream could not be connected to in time.'),
+  waiting: () => failureOf('timeout', 'The upstream did not begin to answer in time.'),
+  streaming: () => failureOf('timeout', 'The upstream fell silent in mid-answer.'),
+  paused: () => ({
+    sign: undefined,
+    error: new AppError('client_closed', 'The client did not read its answer in time.'),
+  }),
   closing: tooLong,
   over: tooLong,
 };

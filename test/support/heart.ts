@@ -4,11 +4,9 @@
 import type { Redis } from 'ioredis';
 import type { Outcome, Target } from '../../src/core/domain.ts';
 import { CODES, namesByCode } from '../../src/redis/codes.ts';
-import type { CellKeys } from '../../src/redis/keys.ts';
-import { cellKeys } from '../../src/redis/keys.ts';
+import { cellKeys, type CellKeys } from '../../src/redis/keys.ts';
 import { callScript } from '../../src/redis/script.ts';
-import type { Scripts } from '../../src/redis/scripts.ts';
-import { loadScripts } from '../../src/redis/scripts.ts';
+import { loadScripts, type Scripts } from '../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
 import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
 import { CellRegistry } from '../../src/scheduler/registry.ts';
@@ -17,11 +15,10 @@ import { decodeAnswer, decodeReply } from '../../src/scheduler/replies.ts';
 import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/wire.ts';
 import type { Answer, TickReport } from '../../src/scheduler/replies.ts';
 import type { EncodedBatch, Head, Operation } from '../../src/scheduler/wire.ts';
-import { decodeNotices } from '../../src/scheduler/notices.ts';
-import type { Notice } from '../../src/scheduler/notices.ts';
+import { decodeNotices, type Notice } from '../../src/scheduler/notices.ts';
 import type { TestRedis } from './redis.ts';
 
-/** Words of a call of the heart behind its keys, before the ids. */
+/** Words of a call behind its keys, before the ids. */
 export const TICK_WORDS = loadScripts().tick.header.args.length;
 
 export const GPT4: Target = { pool: 'openai', model: 'gpt-4' };

@@ -127,7 +127,7 @@ describe('an answer', () => {
       'x-request-id': 'mine-1',
       'x-upstream-request-id': 'req_upstream',
       'x-ratelimit-remaining-requests': '41',
-      'x-slotkeeper-account': 'a1',
+      'x-slotkeeper-account': '5d9315b4936a',
       'x-slotkeeper-attempts': '1',
       'x-slotkeeper-origin': 'upstream',
     });

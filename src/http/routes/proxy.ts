@@ -2,11 +2,11 @@
 // tells clients how they ended. Authentication is the application's; forwarding is the gateway's.
 import type { Request, RequestHandler, Response } from 'express';
 import { AppError, asAppError } from '../../core/errors.ts';
+import { refusalHeaders } from '../../gateway/answer-head.ts';
 import { ENDPOINTS } from '../../gateway/endpoints.ts';
 import { Exchange } from '../../gateway/exchange.ts';
 import type { FinishedRequest } from '../../gateway/events.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
-import { rateLimitHeaders } from '../../gateway/rate-limit-headers.ts';
 import { principalOf } from '../../gateway/principal.ts';
 import { requestIdOf } from '../../gateway/request-id.ts';
 import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
@@ -34,7 +34,7 @@ async function forward(gateway: Gateway, exchange: Exchange): Promise<void> {
   } catch (thrown) {
     error = asAppError(thrown);
     if (exchange.stream) endStreamWithError(req, res, error);
-    else sendError(req, res, error, { headers: rateLimitHeaders(exchange.limits) });
+    else sendError(req, res, error, { headers: refusalHeaders(exchange) });
   }
   const status = error?.code === 'client_closed' ? 499 : res.statusCode;
   gateway.events.emit('finished', exchange.summary(status, error));
@@ -101,9 +101,11 @@ function plainSummary(
     reason: error?.code,
     error,
     outcome: undefined,
+    sign: undefined,
     pool: undefined,
     account: undefined,
     attempts: 0,
+    failed: [],
     stream: false,
     usage: undefined,
     totalMs: 0,

@@ -87,6 +87,7 @@ describe('inheritance', () => {
 
     expect(config.accounts[0]).toEqual({
       name: 'fast-a',
+      label: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
       pool: 'fast',
       maxConcurrency: 4,
       weight: 1,
@@ -99,6 +100,7 @@ describe('inheritance', () => {
       credentialMark: expect.any(Number) as number,
       breaker: config.accounts[2]!.breaker,
       timeouts: { ...DEFAULT_TIMEOUTS, connectTimeoutMs: 700, idleTimeoutMs: 900 },
+      outcomes: expect.any(Map) as Map<string, unknown>,
     });
   });
 

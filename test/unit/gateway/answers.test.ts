@@ -1,14 +1,15 @@
-// What is understood of an upstream's answer: its outcome, its usage, the end of its stream, and
-// which of its headers pass.
+// What is understood of an upstream's answer: its usage, the end of its stream, and which of its
+// headers pass.
 import { describe, expect, it } from 'vitest';
 import { passHeaders, upstreamHeaders } from '../../../src/upstream/headers.ts';
-import { outcomeOfError, outcomeOfStatus } from '../../../src/upstream/outcome.ts';
 import { SseWatch } from '../../../src/upstream/sse.ts';
 import { Tail, usageIn } from '../../../src/upstream/usage.ts';
+import { DEFAULT_OUTCOMES } from '../../../src/config/outcomes-schema.ts';
 import type { AccountConfig } from '../../../src/config/schema.ts';
 
 const ACCOUNT: AccountConfig = {
   name: 'a1',
+  label: 'l1',
   pool: 'openai',
   maxConcurrency: 1,
   weight: 1,
@@ -35,45 +36,8 @@ const ACCOUNT: AccountConfig = {
     idleTimeoutMs: 1,
     totalTimeoutMs: 1,
   },
+  outcomes: DEFAULT_OUTCOMES,
 };
-
-describe('the outcome', () => {
-  it.each([
-    [200, 'success'],
-    [204, 'success'],
-    [301, 'failed'],
-    [400, 'ignored'],
-    [401, 'unusable'],
-    [402, 'unusable'],
-    [403, 'unusable'],
-    [404, 'ignored'],
-    [408, 'overloaded'],
-    [413, 'ignored'],
-    [422, 'ignored'],
-    [429, 'rate_limited'],
-    [500, 'failed'],
-    [501, 'failed'],
-    [502, 'overloaded'],
-    [503, 'overloaded'],
-    [504, 'overloaded'],
-    [522, 'overloaded'],
-    [529, 'overloaded'],
-  ])('of status %i is %s', (status, outcome) => {
-    expect(outcomeOfStatus(status)).toBe(outcome);
-  });
-
-  it.each([
-    ['upstream_unreachable', 'overloaded'],
-    ['upstream_timeout', 'overloaded'],
-    ['upstream_protocol', 'failed'],
-    ['client_closed', 'ignored'],
-    ['shutting_down', 'ignored'],
-    ['lease_lost', 'ignored'],
-    ['internal', 'ignored'],
-  ] as const)('of %s is %s', (code, outcome) => {
-    expect(outcomeOfError(code)).toBe(outcome);
-  });
-});
 
 describe('the usage', () => {
   it.each([

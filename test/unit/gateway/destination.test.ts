@@ -18,7 +18,17 @@ function thePlaces(): Places {
   });
   const file = {
     pools: { eu: pool(['m', 'eu/special']), us: pool(['m', 'n']), off: pool(['m'], false) },
-    routes: { deep: { targets: [{ pool: 'us', model: 'm' }] } },
+    routes: {
+      deep: { targets: [{ pool: 'us', model: 'm' }] },
+      strict: {
+        targets: [
+          { pool: 'us', model: 'n' },
+          { pool: 'us', model: 'm', tier: 1 },
+          { pool: 'eu', model: 'm', tier: 1 },
+        ],
+        downgrade: 'never',
+      },
+    },
   };
   const config = parseConfig(JSON.stringify(file), { source: 'test', env: {} });
   return { routes: config.routes, providers: providersOf(config.accounts) };
@@ -70,6 +80,12 @@ describe('a request', () => {
     expect(resolve({ model: 'm', provider: 'us', allowed: ['us'] })).toMatchObject({
       pools: ['us'],
     });
+  });
+
+  it('stays in the tier of the first target that it may use, where the route says so', () => {
+    expect(resolve({ model: 'strict' }).pools).toEqual(['us']);
+    expect(resolve({ model: 'strict', allowed: ['eu'] }).pools).toEqual(['eu']);
+    expect(resolve({ model: 'strict', provider: 'us' }).pools).toEqual(['us']);
   });
 
   it('may say the same provider twice', () => {

@@ -29,9 +29,11 @@ function aFinishedRequest(overrides: Partial<FinishedRequest> = {}): FinishedReq
     reason: undefined,
     error: undefined,
     outcome: 'success',
+    sign: undefined,
     pool: 'openai',
     account: 'a1',
     attempts: 1,
+    failed: [],
     stream: false,
     usage: undefined,
     totalMs: 12.3456789,
@@ -98,5 +100,27 @@ describe('requests', () => {
     expect(text).toContain('slotkeeper_overhead_seconds_count 1');
     expect(text).toContain('slotkeeper_upstream_seconds_sum{pool="other"} 0.01');
     expect(text).toContain('slotkeeper_requests_total{path="chat",route="other",status="4xx"} 1');
+  });
+
+  it('count every attempt, and those that were followed by another one', async () => {
+    const { telemetry, metrics, lines } = aTelemetry();
+    const events = new GatewayEmitter();
+    observeGateway(events, telemetry);
+    const failed = [
+      { pool: 'openai', account: 'a2', outcome: 'failed', sign: '500' },
+      { pool: 'openai', account: 'a3', outcome: 'overloaded', sign: 'timeout' },
+    ] as const;
+
+    events.emit('finished', aFinishedRequest({ attempts: 3, failed }));
+    events.emit('finished', aFinishedRequest());
+
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('slotkeeper_attempts_total{pool="other",outcome="success"} 2');
+    expect(text).toContain('slotkeeper_attempts_total{pool="other",outcome="failed"} 1');
+    expect(text).toContain('slotkeeper_failovers_total{pool="other",outcome="overloaded"} 1');
+    expect(text).not.toContain('slotkeeper_failovers_total{pool="other",outcome="success"}');
+    const [first, second] = lines();
+    expect(first).toMatchObject({ attempts: 3, failed });
+    expect(second).not.toHaveProperty('failed');
   });
 });
