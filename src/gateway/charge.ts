@@ -73,6 +73,28 @@ export function settlementOf(
   return { tokens, costMicro: rules.prices && costAt(target, used, rules) };
 }
 
+/** With what failed attempts told that they had used; those that told nothing used nothing. */
+export function withSpent(
+  last: Settlement,
+  spent: readonly Spent[],
+  about: { readonly charge: Charge; readonly rules: ChargeRules },
+): Settlement {
+  return spent.reduce((sum, { target, usage }) => {
+    const ending = { usage, isAnswered: false, bytes: 0 };
+    const { tokens, costMicro = 0 } = settlementOf(ending, { ...about, target });
+    return {
+      tokens: sum.tokens + tokens,
+      costMicro: sum.costMicro === undefined ? undefined : sum.costMicro + costMicro,
+    };
+  }, last);
+}
+
+/** What a failed attempt told that it had used. */
+export interface Spent {
+  readonly target: Target;
+  readonly usage: NonNullable<Ending['usage']>;
+}
+
 function costAt(target: Target, tokens: Tokens, rules: ChargeRules): number {
   const price = rules.prices?.priceOf(target);
   return price === undefined ? 0 : costOf(tokens, price);

@@ -10,15 +10,10 @@ import type { Run } from '../sessions/run-provider.ts';
 import type { RateLimits } from '../scheduler/limits.ts';
 import { BROKEN_OFF, type Verdict } from '../upstream/outcome.ts';
 import type { Usage } from '../upstream/usage.ts';
+import type { Spent } from './charge.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
 import type { FailedAttempt, FinishedRequest } from './events.ts';
 import { requestIdOf } from './request-id.ts';
-
-/** What a failed attempt told that it had used. */
-export interface Spent {
-  readonly target: Target;
-  readonly usage: Usage;
-}
 
 /** Works on an exchange for a while. */
 export interface Worker {

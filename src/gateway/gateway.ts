@@ -3,6 +3,7 @@
 //
 // States: serving → draining (new requests are refused, running ones go on; after the grace they
 // are broken off) → stopped (no connection to any upstream is left).
+import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { AccountConfig, RouteConfig } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
@@ -29,6 +30,8 @@ export interface GatewayRules {
   readonly routes: ReadonlyMap<string, RouteConfig>;
   readonly charging: ChargeRules;
   readonly runs: RunRules;
+  /** For routes without limits of their own. */
+  readonly failover: FailoverLimits;
   readonly maxBodyBytes: number;
   /** Time in ms for which a client may refuse to read before it is cut off. */
   readonly writeIdleTimeoutMs: number;

@@ -27,6 +27,7 @@ export async function gatewayRules(
   return {
     accounts: new Map(config.accounts.map((account) => [account.name, account])),
     routes: config.routes,
+    failover: config.failover,
     charging: await loadChargeRules(config, logger),
     runs: makeRunRules(config, runs),
     waitMs: config.scheduler.waitMs,

@@ -1,19 +1,20 @@
 // One request, told as a story: read it, resolve where it may go, estimate its cost, take a slot
-// (perhaps wait), try the upstream, let the answer through, and in one `finally` settle and give the slot back, whatever
-// happened.
-import type { AccountConfig } from '../config/schema.ts';
-import { AppError, asAppError } from '../core/errors.ts';
+// (perhaps wait), try an account, and another one where it fails, let the answer through, and in one
+// `finally` settle and give the slot back, whatever happened.
+import type { FailoverLimits } from '../config/outcomes-schema.ts';
+import type { TargetConfig } from '../config/schema.ts';
+import { asAppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { ReleaseReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
 import type { AccountFinder } from './account-book.ts';
 import { readAsked, type Asked } from './asked.ts';
-import { attempt } from './attempt.ts';
 import { readBody } from './body.ts';
-import { chargeOf, settlementOf, type Charge, type ChargeRules } from './charge.ts';
+import { chargeOf, settlementOf, withSpent, type Charge, type ChargeRules } from './charge.ts';
 import { resolveDestination, type Destination, type Places } from './destination.ts';
 import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
+import { reportOf, tryAccounts } from './failover.ts';
 import { principalOf } from './principal.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
@@ -26,6 +27,8 @@ export interface ServeContext {
   readonly places: Places;
   readonly charging: ChargeRules;
   readonly runs: RunRules;
+  /** Where a route does not have its own. */
+  readonly failover: FailoverLimits;
   readonly maxBodyBytes: number;
   readonly writeIdleTimeoutMs: number;
   readonly events: GatewayEmitter;
@@ -37,7 +40,6 @@ export interface ServeContext {
  * cases the slot is on its way back.
  */
 export async function serve(exchange: Exchange, context: ServeContext): Promise<void> {
-  const { upstream, writeIdleTimeoutMs } = context;
   const { req, endpoint } = exchange;
   const body = await readBody(exchange, context.maxBodyBytes);
   exchange.receivedAtMs = performance.now();
@@ -48,16 +50,12 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   exchange.wantsStream = asked.wantsStream;
   const lease = await takeSlot(exchange, charge, context.slots);
   try {
-    const { run, runProvider } = exchange;
-    if (run && runProvider === undefined) await keepProvider(lease.target.pool, run, context);
+    const others = await placesAfter(exchange, { lease, charge, context });
     exchange.throwIfBroken();
-    const account = accountOf(lease, context.accounts);
-    const target = charge.targets[lease.targetIndex] ?? lease.target;
-    const options = { upstream, account, asked, target, writeIdleTimeoutMs };
-    const end = await attempt(exchange, options);
-    exchange.verdict = end.verdict;
-    const told = end.kind === 'held' ? end.pass() : end;
-    if (told.kind === 'failed') throw told.error;
+    const { targets } = charge;
+    const limits = destination.failover ?? context.failover;
+    const end = await tryAccounts(exchange, { lease, asked, targets, others, limits }, context);
+    if (end.kind === 'failed') throw end.error;
   } finally {
     giveBack(exchange, { lease, charge, context });
   }
@@ -84,17 +82,24 @@ async function findDestination(
   return stayWith(exchange.runProvider, destination, places);
 }
 
-function accountOf(lease: Lease, accounts: ServeContext['accounts']): AccountConfig {
-  const account = accounts.get(lease.account);
-  if (account !== undefined) return account;
-  // Another daemon of the cell has registered accounts that this one's configuration lacks.
-  throw new AppError('no_account_for_model', 'The configuration is being changed; try again.');
+/** Where the request may go should its first attempt fail: a run that has a provider now stays. */
+async function placesAfter(
+  exchange: Exchange,
+  { lease, charge, context }: Ended,
+): Promise<readonly TargetConfig[]> {
+  const { run, runProvider } = exchange;
+  const { targets } = charge;
+  if (run === undefined || runProvider !== undefined) return targets;
+  if (context.runs.memory === undefined) return targets;
+  const { pool } = lease.target;
+  await keepProvider(pool, run, context);
+  return targets.filter((target) => target.pool === pool);
 }
 
 /** Not waited for: the client's answer never depends on the store's. */
 function giveBack(exchange: Exchange, ended: Ended): void {
   const { lease, context } = ended;
-  lease.release(reportOf(exchange, ended)).catch((error: unknown) => {
+  lease.release(lastReport(exchange, ended)).catch((error: unknown) => {
     const { requestId } = exchange;
     const { account } = lease;
     context.events.emit('releaseFailed', { requestId, account, error: asAppError(error) });
@@ -107,19 +112,16 @@ interface Ended {
   readonly context: ServeContext;
 }
 
-/** What the account showed, what was used, and where it is booked. */
-function reportOf(exchange: Exchange, { lease, charge, context }: Ended): ReleaseReport {
-  const { usage, isAnswered, answerBytes, route = '', run, verdict } = exchange;
-  const { target } = lease;
-  const { tokens, costMicro } = settlementOf(
-    { usage, isAnswered, bytes: answerBytes },
-    { charge, target, rules: context.charging },
-  );
-  const { outcome, retryAfterMs } = verdict;
-  const shown = { outcome, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  if (costMicro === undefined) return { ...shown, tokens };
-  const spend = { route, model: target.model, ...(run && { run: run.run }) };
-  return { ...shown, tokens, costMicro, spend };
+/** What the last account showed, what all attempts have used, and where it is booked. */
+function lastReport(exchange: Exchange, { lease, charge, context }: Ended): ReleaseReport {
+  const { usage, isAnswered, answerBytes, spent, route = '', run } = exchange;
+  const about = { charge, target: lease.target, rules: context.charging };
+  const last = settlementOf({ usage, isAnswered, bytes: answerBytes }, about);
+  const { tokens, costMicro } = withSpent(last, spent, about);
+  const report = { ...reportOf(exchange.verdict), tokens };
+  if (costMicro === undefined) return report;
+  const spend = { route, model: lease.target.model, ...(run && { run: run.run }) };
+  return { ...report, costMicro, spend };
 }
 
 function headerOf(header: string | string[] | undefined): string | undefined {
