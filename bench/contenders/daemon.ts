@@ -1,5 +1,6 @@
 // Slotkeeper's daemon as a process of its own, built as it ships, every option at its default, in
-// front of the bench's upstream: ten accounts of 200 slots in one pool.
+// front of the bench's upstream: ten accounts of 200 slots in one pool. Another pool whose upstream
+// always fails may stand before it: then every request fails over once.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,11 +19,12 @@ export async function startDaemon(
   bench: Bench,
   redis: RedisServer,
   upstreamPort: number,
+  failingPort?: number,
 ): Promise<HttpServer> {
   if (!existsSync(MAIN)) throw new Error('the daemon is not built: npm run build');
-  const file = join(bench.directory, 'slotkeeper.config.yaml');
-  writeFileSync(file, JSON.stringify(configuration(upstreamPort), null, 2));
   const port = await freePort();
+  const file = join(bench.directory, `slotkeeper-${port}.config.yaml`);
+  writeFileSync(file, JSON.stringify(configuration(upstreamPort, failingPort), null, 2));
   const child = await startChild(bench, {
     command: process.execPath,
     args: [MAIN],
@@ -41,17 +43,27 @@ export async function startDaemon(
 }
 
 /** YAML reads JSON. */
-function configuration(upstreamPort: number): unknown {
-  const accounts = Array.from({ length: ACCOUNTS }, (_, index) => ({
-    name: `openai-${index + 1}`,
+function configuration(upstreamPort: number, failingPort: number | undefined): unknown {
+  const openai = poolAt(upstreamPort, 'openai', ACCOUNTS);
+  const target = { pool: 'openai', model: 'gpt-4' };
+  if (failingPort === undefined) {
+    return { pools: { openai }, routes: { 'gpt-4': { targets: [target] } } };
+  }
+  return {
+    scheduler: { cell: 'failing' },
+    // A single account: the next attempt is the other pool's.
+    pools: { failing: poolAt(failingPort, 'failing', 1), openai },
+    routes: { 'gpt-4': { targets: [{ ...target, pool: 'failing' }, target] } },
+  };
+}
+
+function poolAt(port: number, name: string, count: number): unknown {
+  const accounts = Array.from({ length: count }, (_, index) => ({
+    name: `${name}-${index + 1}`,
     maxConcurrency: SLOTS,
   }));
-  const baseUrl = `http://127.0.0.1:${upstreamPort}/v1`;
-  const pool = { provider: 'openai', baseUrl, credential: 'sk-bench', models: ['gpt-4'], accounts };
-  return {
-    pools: { openai: pool },
-    routes: { 'gpt-4': { targets: [{ pool: 'openai', model: 'gpt-4' }] } },
-  };
+  const baseUrl = `http://127.0.0.1:${port}/v1`;
+  return { provider: 'openai', baseUrl, credential: 'sk-bench', models: ['gpt-4'], accounts };
 }
 
 /** Ready is not enough: a new cell grants nothing until an older one would have reported. */

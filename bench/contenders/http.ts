@@ -40,6 +40,18 @@ export async function staticUpstream(bench: Bench): Promise<HttpServer> {
   ]);
 }
 
+/**
+ * nginx that answers every request with 501: a failure that is tried elsewhere and says nothing about
+ * the account, so that none is left alone.
+ */
+export async function failingUpstream(bench: Bench): Promise<HttpServer> {
+  const body = JSON.stringify({ error: { message: 'not here', type: 'server_error' } });
+  return nginx(bench, 'failing', (port) => [
+    `server { listen 127.0.0.1:${port} backlog=4096;`,
+    `location / { default_type application/json; return 501 '${body}'; } }`,
+  ]);
+}
+
 /** nginx as a reverse proxy with upstream keep-alive, one worker, no access log. */
 export async function nginxProxy(bench: Bench, upstreamPort: number): Promise<HttpServer> {
   return nginx(bench, 'proxy', (port) => [

@@ -7,19 +7,25 @@ import type { Bench, Figures } from './scenario.ts';
 import { percentile } from './stats.ts';
 import { CHAT_BODY, CHAT_PATH } from './wrk.ts';
 
-/** A server under `rate` requests a second. */
+/** A server under `rate` requests a second, which it answers with `status`. */
 export function underConstantRate(
   bench: Bench,
   name: string,
   server: HttpServer,
   rate: number,
+  status = 200,
 ): Contender {
   const pool = new Pool(server.origin, { connections: 64, pipelining: 1 });
   bench.defer(() => pool.destroy());
-  return { name, round: (seconds) => measureRate(pool, rate, seconds) };
+  return { name, round: (seconds) => measureRate({ pool, status }, rate, seconds) };
 }
 
-async function measureRate(pool: Pool, rate: number, seconds: number): Promise<Figures> {
+interface Asked {
+  readonly pool: Pool;
+  readonly status: number;
+}
+
+async function measureRate(asked: Asked, rate: number, seconds: number): Promise<Figures> {
   const periodMs = 1000 / rate;
   const total = Math.round(rate * seconds);
   const latenciesMs: number[] = [];
@@ -34,7 +40,7 @@ async function measureRate(pool: Pool, rate: number, seconds: number): Promise<F
       const dueMs = startMs + sent * periodMs;
       latenessMs.push(performance.now() - dueMs);
       answers.push(
-        request(pool, dueMs, periodMs).then(
+        request(asked, dueMs, periodMs).then(
           (ms) => latenciesMs.push(ms),
           (error: unknown) => failures.push(error),
         ),
@@ -57,7 +63,11 @@ async function measureRate(pool: Pool, rate: number, seconds: number): Promise<F
  * would drown what is measured; but a request that left more than a period late is timed from when
  * it was due, so that a stalled driver shows.
  */
-function request(pool: Pool, dueMs: number, periodMs: number): Promise<number> {
+function request(
+  { pool, status: wanted }: Asked,
+  dueMs: number,
+  periodMs: number,
+): Promise<number> {
   const sentMs = performance.now();
   const fromMs = sentMs - dueMs > periodMs ? dueMs : sentMs;
   const headers = { 'content-type': 'application/json', authorization: 'Bearer bench' };
@@ -70,7 +80,7 @@ function request(pool: Pool, dueMs: number, periodMs: number): Promise<number> {
         onResponseStart: (_controller, statusCode) => void (status = statusCode),
         onResponseData: () => undefined,
         onResponseEnd: () => {
-          if (status === 200) resolve(performance.now() - fromMs);
+          if (status === wanted) resolve(performance.now() - fromMs);
           else reject(new Error(`the answer was ${status}`));
         },
         onResponseError: (_controller, error) => reject(error),

@@ -3,6 +3,7 @@ import type { Scenario } from '../harness/scenario.ts';
 import { accountsScaling } from './accounts-scaling.ts';
 import { admissionScaling } from './admission-scaling.ts';
 import { contended } from './contended.ts';
+import { failover } from './failover.ts';
 import { fieldLoop } from './field-loop.ts';
 import { gates } from './gates.ts';
 import { handOff } from './hand-off.ts';
@@ -23,5 +24,6 @@ export const scenarios: readonly Scenario[] = [
   fieldLoop,
   memory,
   ...proxies,
+  failover,
   proxyStreams,
 ];
