@@ -171,6 +171,7 @@ class Attempt implements AnswerListener, Worker {
   #verdict(): Verdict {
     const { account, target } = this.#options;
     if (this.#isUnparsable) return verdictOnFailure('unparsable', account.outcomes);
+    if (this.#held === undefined && this.#status < 300) return SUCCEEDED;
     const answer = { status: this.#status, headers: this.#headers, model: target.model };
     return verdictOnAnswer({ ...answer, body: this.#held?.text() ?? '' }, account.outcomes);
   }
