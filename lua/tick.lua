@@ -37,7 +37,7 @@
 --- @arg head packed see lib/head.lua
 --- @arg daemon string the daemon that sends this batch
 --- @arg server string run id of the Redis server that the daemon talks to, or empty
---- @arg demands string one line a demand: its targets "pool TAB model", joined by TAB
+--- @arg demands string one line a demand: its targets "pool TAB model", joined by TAB; perhaps VT and an account
 --- @arg holdings string one line a lease to register: "account TAB pool TAB model"
 --- @arg spends string one line a place to book a cost under: "route TAB model TAB run"
 --- @arg excludes string one line a move: the accounts that were tried, joined by TAB
@@ -80,6 +80,7 @@
 --- @include breaker/cooldown.lua
 --- @include scheduler/classes.lua
 --- @include scheduler/mixed.lua
+--- @include scheduler/preferred.lua
 --- @include scheduler/choice.lua
 --- @include waiting/notices.lua
 --- @include tenants/tenants.lua

@@ -8,6 +8,7 @@ import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
 import { AppError } from './core/errors.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
 import { admissionOf, gatewayRules, runProviders } from './gateway/rules.ts';
 import { observeRollout } from './http/rollout-telemetry.ts';
@@ -233,7 +234,12 @@ async function startGateway(
   { config, rollout, runs }: GatewayParts,
 ): Promise<Gateway> {
   const rules = await gatewayRules(config, { runs, logger });
-  const gateway = new Gateway({ scheduler: rollout.scheduler, ...rules });
+  const gateway = new Gateway({
+    scheduler: rollout.scheduler,
+    rollouts: rollout.rollouts,
+    ...rules,
+  });
+  observeArms(gateway.events, rollout);
   warnOfRuns(gateway.events, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
@@ -264,7 +270,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     config,
     version,
     scheduler: rollout.scheduler,
-    switches: rollout.switches,
+    rollout,
     tenants,
     insight: insightInto(source),
     proxy: createProxyRouter(gateway),

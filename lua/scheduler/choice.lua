@@ -19,8 +19,9 @@ end
 --- Reads what the registry says of every target that the batch names.
 local function read_demands()
   local names, owners = {}, {}
-  for line in string.gmatch(arg_demands, '[^\n]+') do
-    demands[#demands + 1] = { line = line, home = string.match(line, '^[^\t]+') }
+  for sent in string.gmatch(arg_demands, '[^\n]+') do
+    local line, prefers = preferred.split(sent)
+    demands[#demands + 1] = { line = line, home = string.match(line, '^[^\t]+'), prefers = prefers }
     for name in string.gmatch(line, '[^\t]+\t[^\t]+') do
       names[#names + 1], owners[#owners + 1] = name, #demands
     end
@@ -145,7 +146,8 @@ end
 --- which to try again.
 function choice.pick(targets)
   local first = targets[1]
-  local account = first and first.only and health.asides == 0 and classes.head(first.only)
+  local account = targets.prefers and preferred.of(targets)
+    or first and first.only and health.asides == 0 and classes.head(first.only)
   if account then
     return account, 1
   end

@@ -13,6 +13,7 @@ import { register as registerExplain } from './commands/explain.ts';
 import { register as registerKeys } from './commands/keys.ts';
 import { register as registerLoad } from './commands/load.ts';
 import { register as registerReap } from './commands/reap.ts';
+import { register as registerRollout } from './commands/rollout.ts';
 import { register as registerServe } from './commands/serve.ts';
 import { register as registerSim } from './commands/sim.ts';
 import { register as registerSwitch } from './commands/switch.ts';
@@ -38,6 +39,7 @@ function createProgram(): Command {
     registerTenants,
     registerKeys,
     registerSwitch,
+    registerRollout,
     registerSim,
     registerLoad,
   ];

@@ -13,6 +13,7 @@ const LIVE = [
   'accounts',
   'routes',
   'failover',
+  'rollouts',
   'budget',
   'prices',
   'runs',

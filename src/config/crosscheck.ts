@@ -6,6 +6,7 @@ import { checkCosts } from './costs-check.ts';
 import type { Fault, OptionPath } from './faults.ts';
 import { checkRedis } from './redis-schema.ts';
 import { checkLocal } from './store-loss-schema.ts';
+import { checkRollouts } from './rollouts-check.ts';
 import { checkTenants } from './tenants-check.ts';
 
 const MAX_TARGETS = 8;
@@ -46,7 +47,15 @@ export function crossCheck(tree: unknown): readonly Fault[] {
     ...checkTenants(tree),
     ...checkRedis(tree),
     ...checkLocal(tree),
+    ...checkRolloutsOf(tree, view.data),
   ];
+}
+
+function checkRolloutsOf(tree: unknown, { pools, routes }: Outline): readonly Fault[] {
+  const { rollouts } = asObject(tree) as { readonly rollouts?: unknown };
+  const served = Object.values(pools).flatMap((one) => modelLists(one).flatMap((l) => l ?? []));
+  const aliases = new Set([...Object.keys(routes), ...served]);
+  return checkRollouts(rollouts, { aliases, obstacle: (wanted) => obstacle(pools, wanted) });
 }
 
 /** Whether only this machine can reach a listener on `host`. */

@@ -55,6 +55,10 @@ export class LiveConfig implements Config {
     return this.#current.failover;
   }
 
+  get rollouts() {
+    return this.#current.rollouts;
+  }
+
   get budget() {
     return this.#current.budget;
   }

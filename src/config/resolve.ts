@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { resolveBudget, resolvePrices, resolveRuns } from './costs-resolve.ts';
 import { resolveOutcomes, type FailoverLimits, type OutcomeTable } from './outcomes-schema.ts';
+import { resolveRollouts } from './rollouts-schema.ts';
 import { DEFAULT_TIMEOUTS } from './schema.ts';
 import { resolveRates, resolveTenants } from './tenants-resolve.ts';
 import type { LocalPolicy } from './store-loss-schema.ts';
@@ -26,6 +27,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
   });
   const { server, redis, scheduler, log, failover, admin } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
+  const rollouts = frozenMap(resolveRollouts(file.rollouts));
   const budget = resolveBudget(file.budget);
   const prices = frozenMap(resolvePrices(file.prices));
   const runs = resolveRuns(file.runs);
@@ -39,6 +41,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     local: resolveLocal(file),
     routes,
     failover,
+    rollouts,
     budget,
     prices,
     runs,

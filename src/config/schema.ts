@@ -12,6 +12,7 @@ import {
   type OutcomeTable,
 } from './outcomes-schema.ts';
 import { redisSchema } from './redis-schema.ts';
+import { rolloutsSchema, type RolloutConfig } from './rollouts-schema.ts';
 import { routesSchema, type RouteConfig } from './routes-schema.ts';
 import {
   expectedDaemons,
@@ -208,6 +209,7 @@ export const configSchema = z.strictObject({
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
   routes: routesSchema,
   failover: failoverSchema,
+  rollouts: rolloutsSchema,
   budget: budgetSchema,
   prices: pricesSchema,
   runs: runsSchema,
@@ -254,6 +256,7 @@ export interface Config {
   readonly local: LocalPolicy | undefined;
   readonly routes: ReadonlyMap<string, RouteConfig>;
   readonly failover: FailoverLimits;
+  readonly rollouts: ReadonlyMap<string, RolloutConfig>;
   /** Undefined where the budget gate is off. */
   readonly budget: BudgetConfig | undefined;
   /** Configured prices, by model or pool/model. */

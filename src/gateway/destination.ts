@@ -8,7 +8,7 @@ import { AppError } from '../core/errors.ts';
 /** What is configured. */
 export interface Places {
   /** By alias. */
-  readonly routes: ReadonlyMap<string, RouteConfig>;
+  readonly routes: Pick<ReadonlyMap<string, RouteConfig>, 'get'>;
   /** By provider: whether any of its accounts is enabled. */
   readonly providers: ReadonlyMap<string, boolean>;
 }

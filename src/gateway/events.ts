@@ -5,6 +5,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Outcome } from '../core/domain.ts';
 import type { SessionSource } from '../config/costs-resolve.ts';
 import type { Sign } from '../config/outcomes-schema.ts';
+import type { ChosenArm } from '../rollout/rollouts.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { EndpointName } from './endpoints.ts';
 
@@ -53,6 +54,10 @@ export interface FinishedRequest {
   readonly upstreamMs: number | undefined;
   /** From the start of the upstream call to the first byte of its body. */
   readonly ttfbMs: number | undefined;
+  /** The arms of rollouts that it was in. */
+  readonly arms?: readonly ChosenArm[] | undefined;
+  /** What it has cost, where costs are counted. */
+  readonly costMicro?: number | undefined;
 }
 
 export interface GatewayEvents {

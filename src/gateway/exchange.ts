@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Target } from '../core/domain.ts';
+import type { ChosenArm } from '../rollout/rollouts.ts';
 import type { Run } from '../sessions/run-provider.ts';
 import type { RateLimits } from '../scheduler/limits.ts';
 import { BROKEN_OFF, type Verdict } from '../upstream/outcome.ts';
@@ -45,6 +46,11 @@ export class Exchange {
   run: Run | undefined;
   /** The provider that the run has from an earlier request. */
   runProvider: string | undefined;
+  /** What stays the same for its conversation, else for itself: by it parts of all are told. */
+  stableKey: string;
+  /** The arms of rollouts that it is in. */
+  arms: readonly ChosenArm[] | undefined;
+  costMicro: number | undefined;
   pool: string | undefined;
   account: string | undefined;
   /** Of the account that was tried last: what its callers see of it. */
@@ -80,6 +86,7 @@ export class Exchange {
     this.res = res;
     this.endpoint = endpoint;
     this.requestId = requestIdOf(req);
+    this.stableKey = this.requestId;
     res.once('close', () => {
       if (!res.writableFinished) this.break(new AppError('client_closed', 'The client left.'));
     });
@@ -151,6 +158,8 @@ export class Exchange {
       failed: this.failed,
       stream: this.stream,
       usage: this.usage,
+      arms: this.arms,
+      costMicro: this.costMicro,
       totalMs: nowMs - this.startedAtMs,
       queueMs: this.queueMs,
       overheadMs: this.overheadMs(this.answeredAtMs ?? nowMs),

@@ -8,6 +8,7 @@ import type { AccountConfig, RouteConfig } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
 import { UpstreamClient } from '../upstream/client.ts';
 import { AccountBook } from './account-book.ts';
 import type { ChargeRules } from './charge.ts';
@@ -39,6 +40,8 @@ export interface GatewayRules {
 
 export interface GatewayDeps extends GatewayRules {
   readonly scheduler: SlotRules['scheduler'] & Pick<Scheduler, 'events'>;
+  /** Absent where nothing is rolled out. */
+  readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf' | 'preferred'> | undefined;
 }
 
 const SHUTDOWN_RETRY_AFTER_MS = 1000;
@@ -46,6 +49,7 @@ const SHUTDOWN_RETRY_AFTER_MS = 1000;
 export class Gateway implements Service {
   readonly events = new GatewayEmitter();
   readonly #scheduler: GatewayDeps['scheduler'];
+  readonly #rollouts: GatewayDeps['rollouts'];
   readonly #upstream = new UpstreamClient();
   readonly #accounts: AccountBook;
   readonly #running = new RunningList();
@@ -55,8 +59,9 @@ export class Gateway implements Service {
   #draining = false;
   #onIdle: (() => void) | undefined;
 
-  constructor({ scheduler, ...rules }: GatewayDeps) {
+  constructor({ scheduler, rollouts, ...rules }: GatewayDeps) {
     this.#scheduler = scheduler;
+    this.#rollouts = rollouts;
     this.#accounts = new AccountBook(rules.accounts);
     this.#rules = rules;
     this.#context = this.#contextOf(rules);
@@ -83,9 +88,11 @@ export class Gateway implements Service {
 
   #contextOf(rules: GatewayRules): ServeContext {
     const { waitMs, waitKeepAliveMs, routes } = rules;
+    const rollouts = this.#rollouts;
     return {
       ...rules,
-      slots: { scheduler: this.#scheduler, waitMs, waitKeepAliveMs },
+      rollouts,
+      slots: { scheduler: this.#scheduler, rollouts, waitMs, waitKeepAliveMs },
       places: { routes, providers: providersOf(rules.accounts.values()) },
       accounts: this.#accounts.finderFor(rules.accounts),
       upstream: this.#upstream,

@@ -4,6 +4,7 @@
 import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { TargetConfig } from '../config/schema.ts';
 import { asAppError } from '../core/errors.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { ReleaseReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
@@ -29,6 +30,7 @@ export interface ServeContext {
   readonly runs: RunRules;
   /** Where a route does not have its own. */
   readonly failover: FailoverLimits;
+  readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf'> | undefined;
   readonly maxBodyBytes: number;
   readonly writeIdleTimeoutMs: number;
   readonly events: GatewayEmitter;
@@ -65,16 +67,19 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
 async function findDestination(
   exchange: Exchange,
   asked: Asked,
-  { places, runs, events }: ServeContext,
+  { places, runs, events, rollouts }: ServeContext,
 ): Promise<Destination> {
   const { headers } = exchange.req;
   const { tenant } = principalOf(exchange.req);
   const provider = headerOf(headers['x-slotkeeper-provider']);
   const { routes, terms } = tenant;
   const wish = { model: asked.model, provider, allowed: terms.providers, routes };
-  const destination = resolveDestination(wish, places);
-  exchange.route = destination.alias;
   const run = runIn(headers, asked.sessions, { rules: runs, events });
+  exchange.stableKey = headerOf(headers['x-slotkeeper-session']) ?? run ?? exchange.stableKey;
+  const configured = rollouts?.routesFor(exchange.stableKey, places.routes) ?? places.routes;
+  const destination = resolveDestination(wish, { ...places, routes: configured });
+  exchange.route = destination.alias;
+  exchange.arms = rollouts?.armsOf(destination.alias, exchange.stableKey);
   if (run === undefined) return destination;
   exchange.run = { tenant: tenant.name, run };
   if (destination.provider === undefined)
@@ -119,6 +124,7 @@ function lastReport(exchange: Exchange, { lease, charge, context }: Ended): Rele
   const last = settlementOf({ usage, isAnswered, bytes: answerBytes }, about);
   const { tokens, costMicro } = withSpent(last, spent, about);
   const report = { ...reportOf(exchange.verdict), tokens };
+  exchange.costMicro = costMicro;
   if (costMicro === undefined) return report;
   const spend = { route, model: lease.target.model, ...(run && { run: run.run }) };
   return { ...report, costMicro, spend };

@@ -2,6 +2,7 @@
 // It tries no upstream and gives nothing back.
 import { AppError } from '../core/errors.ts';
 import type { Lease } from '../scheduler/lease.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
 import type { SwitchedScheduler } from '../rollout/switched-scheduler.ts';
 import { denialError } from '../scheduler/refusals.ts';
 import type { Charge } from './charge.ts';
@@ -15,6 +16,8 @@ export interface SlotRules {
   readonly scheduler: Pick<SwitchedScheduler, 'tryAcquire'>;
   /** How long in ms a request may wait that does not say so itself. */
   readonly waitMs: number;
+  /** Absent where nothing is rolled out. */
+  readonly rollouts?: Pick<Rollouts, 'preferred'> | undefined;
   /** Interval in ms of comments to a client that waits for a stream; 0: none. */
   readonly waitKeepAliveMs: number;
 }
@@ -40,8 +43,9 @@ export async function takeSlot(
   try {
     const { signal } = waiting;
     const asked = { tenant: tenant.name, targets, waitMs, priority, tokens, reserveMicro, signal };
-    const stableKey = stableKeyOf(exchange);
-    const result = await rules.scheduler.tryAcquire({ ...asked, stableKey });
+    const { stableKey, arms } = exchange;
+    const prefer = arms && rules.rollouts?.preferred(arms, targets);
+    const result = await rules.scheduler.tryAcquire({ ...asked, stableKey, prefer });
     if (result.kind === 'granted') return noted(exchange, result.lease);
     exchange.limits = result.limits;
     throw denialError(result);
@@ -52,12 +56,6 @@ export async function takeSlot(
     waiting.over();
     exchange.worker = undefined;
   }
-}
-
-/** What stays the same for a conversation, else for the request alone. */
-export function stableKeyOf({ req, run, requestId }: Exchange): string {
-  const session = req.headers['x-slotkeeper-session'];
-  return typeof session === 'string' ? session : (run?.run ?? requestId);
 }
 
 function noted(exchange: Exchange, lease: Lease): Lease {

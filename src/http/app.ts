@@ -13,7 +13,6 @@ import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/registry.ts';
-import type { Switches } from '../rollout/switches.ts';
 import type { Insight } from '../scheduler/insight.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Tenants } from '../tenants/service.ts';
@@ -21,7 +20,7 @@ import { refuseOtherOrigins, requireApiKey, requireOperator } from './auth.ts';
 import { sendError } from './errors.ts';
 import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './observe.ts';
 import { isStrangePath, requestFault } from './request-faults.ts';
-import { createAdminRouter } from './routes/admin.ts';
+import { createAdminRouter, type AdminRouterDeps } from './routes/admin.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
@@ -31,8 +30,8 @@ export interface AppDeps {
   readonly config: Config;
   readonly version: string;
   readonly scheduler: SchedulerRouterDeps['scheduler'] & Pick<Scheduler, 'ping'>;
-  /** Absent where pools cannot be switched. */
-  readonly switches?: Pick<Switches, 'of' | 'set'> | undefined;
+  /** Absent where nothing can be switched or rolled out. */
+  readonly rollout?: AdminRouterDeps['rollout'];
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */

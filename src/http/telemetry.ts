@@ -1,6 +1,7 @@
 // Finished requests as counters and access lines: the gateway's by its events, all others by
 // observe.ts. Labels come from the configuration; ids and messages go to the log alone.
 import { msToSeconds } from '../core/units.ts';
+import { isArmError } from '../gateway/arms.ts';
 import type { FinishedRequest, GatewayEmitter } from '../gateway/events.ts';
 import type { Logger } from '../log/logger.ts';
 import { statusClass, type Labels } from '../metrics/labels.ts';
@@ -38,6 +39,7 @@ export function observePlainRequest(request: PlainRequest, telemetry: Telemetry)
 function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry): void {
   const { path, status, upstreamMs, ttfbMs } = request;
   metrics.requests.inc({ path, route: labels.route(request.route), status: statusClass(status) });
+  if (request.arms !== undefined) countArms(request, metrics);
   if (upstreamMs === undefined) return;
   const pool = labels.pool(request.pool ?? '');
   metrics.attempts.inc({ pool, outcome: request.outcome ?? 'ignored' });
@@ -49,4 +51,18 @@ function countProxied(request: FinishedRequest, { metrics, labels }: Telemetry):
   metrics.overheadSeconds.observe({}, msToSeconds(request.overheadMs));
   metrics.upstreamSeconds.observe({ pool }, msToSeconds(upstreamMs));
   if (ttfbMs !== undefined) metrics.upstreamFirstByteSeconds.observe({ pool }, msToSeconds(ttfbMs));
+}
+
+/** Names of rollouts and arms come from the configuration alone. */
+function countArms(
+  { arms = [], status, ttfbMs, costMicro }: FinishedRequest,
+  metrics: Metrics,
+): void {
+  const result = status === 499 ? 'left' : isArmError(status) ? 'error' : 'ok';
+  for (const { rollout, arm } of arms) {
+    metrics.armRequests.inc({ rollout, arm, result });
+    if (ttfbMs !== undefined)
+      metrics.armFirstByteSeconds.observe({ rollout, arm }, msToSeconds(ttfbMs));
+    if (costMicro !== undefined) metrics.armCost.inc({ rollout, arm }, costMicro);
+  }
 }

@@ -183,6 +183,25 @@ function rolloutMetrics(registry: Registry) {
       labelNames: ['pool', 'scheduling', 'reason'],
       registers,
     }),
+    armRequests: new HotCounter({
+      name: 'slotkeeper_rollout_requests_total',
+      help: 'Finished requests by rollout, arm and end: ok, error (429 or 5xx) or left.',
+      labelNames: ['rollout', 'arm', 'result'],
+      registers,
+    }),
+    armFirstByteSeconds: new HotHistogram({
+      name: 'slotkeeper_rollout_first_byte_seconds',
+      help: 'Time of an upstream call to its first byte, by rollout and arm.',
+      labelNames: ['rollout', 'arm'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    armCost: new Counter({
+      name: 'slotkeeper_rollout_cost_micro_total',
+      help: 'What requests have cost by rollout and arm, in micro-units.',
+      labelNames: ['rollout', 'arm'],
+      registers,
+    }),
     unscheduledWindow: new Counter({
       name: 'slotkeeper_unscheduled_window_seconds_total',
       help: 'Time in which a pool was not enforced for all of its requests: it may have been oversold.',

@@ -1,6 +1,6 @@
 // Every key that the product keeps in Redis: its builder, type, members and expiry.
-// All keys of a cell share the hash tag {cell}. None expires by itself: the heart removes what has
-// ended, and every structure keeps a sentinel member `_`, so that it always exists (Redis Cluster
+// All keys of a cell share the hash tag {cell}. None that the heart uses expires by itself: it removes what
+// has ended, and every structure of a script keeps a sentinel member `_`, so that it always exists (Redis Cluster
 // refuses a script with a missing key while its slot moves).
 import type { Target } from '../core/domain.ts';
 
@@ -69,6 +69,10 @@ export interface CellKeys {
   readonly directory: string;
   /** HASH "policy:" name → what operators switched at run time (rollout/policies.ts); version → a word. */
   readonly policies: string;
+  /** HASH account → how fast it answers, how often it fails (lua/speeds.lua). */
+  readonly speeds: string;
+  /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
+  rollout(name: string): string;
   /** ZSET account → load, for the n-th class of the registry. */
   class(number: number): string;
   /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
@@ -113,6 +117,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     runsUsed: `${prefix}runs-used`,
     directory: `${prefix}directory`,
     policies: `${prefix}policies`,
+    speeds: `${prefix}speeds`,
+    rollout: (name) => `${prefix}rollout:${name}`,
     class: (number) => `${prefix}class:${number}`,
     concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
   };

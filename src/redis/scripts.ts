@@ -32,6 +32,8 @@ export interface Scripts {
   readonly runs: AssembledScript;
   /** Changes tenants and keys that were created through the admin API. */
   readonly directory: AssembledScript;
+  /** Moves the means of how accounts answer. */
+  readonly speeds: AssembledScript;
 }
 
 const TICK = {
@@ -117,6 +119,13 @@ const DIRECTORY = {
   argLists: [],
 } as const;
 
+const SPEEDS = {
+  keys: ['speeds'],
+  keyLists: [],
+  args: ['head', 'samples'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -126,6 +135,7 @@ export function loadScripts(): Scripts {
     terms: assemble('terms.lua'),
     runs: assemble('runs.lua'),
     directory: assemble('directory.lua'),
+    speeds: assemble('speeds.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -133,5 +143,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.terms, TERMS);
   checkHeader(scripts.runs, RUNS);
   checkHeader(scripts.directory, DIRECTORY);
+  checkHeader(scripts.speeds, SPEEDS);
   return scripts;
 }

@@ -1,11 +1,16 @@
-// Switches as one part of a daemon: what operators have switched, and the scheduler that heeds it.
+// Switches and rollouts as one part of a daemon: what operators have set, the scheduler that heeds
+// it, and what came of it.
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/schema.ts';
 import type { Service } from '../core/service.ts';
+import { remade } from '../core/remade.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeyStyle } from '../redis/keys.ts';
+import { ArmStats } from './arm-stats.ts';
 import { RolloutEmitter } from './events.ts';
 import { Policies } from './policies.ts';
+import { Rollouts } from './rollouts.ts';
+import { Speeds } from './speeds.ts';
 import { SwitchedScheduler, type SwitchedSchedulerOptions } from './switched-scheduler.ts';
 import { Switches } from './switches.ts';
 
@@ -23,6 +28,9 @@ export interface Rollout extends Pick<Service, 'stop'> {
   readonly events: RolloutEmitter;
   readonly switches: Switches;
   readonly scheduler: SwitchedScheduler;
+  readonly rollouts: Rollouts;
+  readonly speeds: Speeds;
+  readonly stats: ArmStats;
 }
 
 /** Has read the store once when it resolves; rejects with `store_unavailable`. */
@@ -32,6 +40,18 @@ export async function startRollouts(options: RolloutOptions): Promise<Rollout> {
   const policies = new Policies(options);
   const switches = new Switches({ policies, events });
   const scheduler = new SwitchedScheduler({ ...options, config, switches, events });
+  const isNeeded = (): boolean => rollouts.needsSpeeds();
+  const names = remade(
+    () => config.accounts,
+    (accounts) => new Set(accounts.map(({ name }) => name)),
+  );
+  const speeds = new Speeds({ ...options, isNeeded, isAccount: (name) => names().has(name) });
+  const rollouts = new Rollouts({ config, policies, speeds });
+  const stats = new ArmStats(options);
   await policies.start();
-  return { events, switches, scheduler, stop: () => policies.stop() };
+  await Promise.all([speeds.start(), stats.start()]);
+  const stop = async (): Promise<void> => {
+    await Promise.all([policies.stop(), speeds.stop(), stats.stop()]);
+  };
+  return { events, switches, scheduler, rollouts, speeds, stats, stop };
 }

@@ -1,6 +1,6 @@
 // From what a caller asks for to what the heart is asked: checked, named, and with the caller's claim
 // on it. It sends nothing.
-import { DEFAULT_TENANT } from '../core/domain.ts';
+import { DEFAULT_TENANT, NAME_PATTERN } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { AcquireAsked } from './acquiring.ts';
@@ -46,10 +46,11 @@ export class Asking {
     check('tokens', tokens, MAX_TOKENS);
     check('reserveMicro', reserveMicro, MAX_AMOUNT_MICRO);
     // One literal: spreading one object into another costs microseconds.
+    const { prefer } = request;
     return {
       kind: 'acquire',
       id,
-      demand: demand.text,
+      demand: prefer === undefined ? demand.text : preferring(demand.text, prefer),
       leaseMs,
       claim,
       isFresh,
@@ -76,6 +77,14 @@ export class Asking {
     this.#made += 1;
     return this.#options.daemon + this.#made.toString(36);
   }
+}
+
+/** The claim does not tell it: a repeat may prefer another account. */
+function preferring(demand: string, account: string): string {
+  if (NAME_PATTERN.test(account)) return `${demand}\v${account}`;
+  throw new AppError('invalid_params', 'prefer must be the name of an account.', {
+    param: 'prefer',
+  });
 }
 
 function check(name: string, value: number, most: number): void {

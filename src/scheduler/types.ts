@@ -60,6 +60,11 @@ export interface AcquireRequest {
   readonly waitMs?: number;
   /** 0 (most urgent) to 9 among the waiters of its tenant; 5 by default. Waiting lowers it. */
   readonly priority?: number;
+  /**
+   * Account of the first target’s pool that is taken where it has room, and is in the first tier;
+   * else the choice is as always. It says nothing about what waits.
+   */
+  readonly prefer?: string | undefined;
   /** Estimated input and output, charged to rates of tokens. */
   readonly tokens?: number;
   /** Estimated cost in micro-units, held under the budgets until the release. */

@@ -22,6 +22,7 @@ import {
   spendSchema,
 } from './admin-insight-schemas.ts';
 import { reloadedSchema } from './admin-reload.ts';
+import { rolloutListSchema, rolloutSchema, rolloutSchemas } from './admin-rollouts.ts';
 import { switchListSchema, switchSchema, switchSchemas } from './admin-switches.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 
@@ -38,13 +39,19 @@ export function createAdminDocument({
     info: {
       title: 'Slotkeeper admin API',
       version,
-      description: 'Tenants and their API keys. The token is `admin.token` of the configuration.',
+      description: 'Tenants, keys, insight and live changes. The token is `admin.token` of the configuration.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
     security: [{ adminToken: [] }],
     components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
-    paths: { ...tenantPaths(), ...keyPaths(), ...insightPaths(), ...lifePaths() },
+    paths: {
+      ...tenantPaths(),
+      ...keyPaths(),
+      ...insightPaths(),
+      ...lifePaths(),
+      ...rolloutPaths(),
+    },
   });
 }
 
@@ -167,6 +174,39 @@ function lifePaths(): ZodOpenApiPathsObject {
         responses: {
           200: answer('What has changed.', reloadedSchema),
           ...errors({ 422: 'It cannot be used; the message names every fault.' }),
+        },
+      },
+    },
+  };
+}
+
+function rolloutPaths(): ZodOpenApiPathsObject {
+  return {
+    '/admin/rollouts': {
+      get: {
+        operationId: 'listRollouts',
+        summary: 'The rollouts and the percentages in force',
+        responses: { 200: answer('All rollouts.', rolloutListSchema), ...errors({}) },
+      },
+    },
+    '/admin/rollouts/{name}': {
+      get: {
+        operationId: 'showRollout',
+        summary: 'What the arms of a rollout came to, over all daemons',
+        requestParams: { path: rolloutSchemas.path },
+        responses: {
+          200: answer('The rollout.', rolloutSchema),
+          ...errors({ 404: 'There is no such rollout.' }),
+        },
+      },
+      put: {
+        operationId: 'changeRollout',
+        summary: 'Change percentages, on every daemon within a second; the base gets the rest',
+        requestParams: { path: rolloutSchemas.path },
+        requestBody: json(rolloutSchemas.change),
+        responses: {
+          200: answer('The rollout.', rolloutSchema),
+          ...errors({ 404: 'There is no such rollout.' }),
         },
       },
     },

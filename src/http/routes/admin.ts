@@ -3,6 +3,7 @@
 import express, { Router } from 'express';
 import type { ReloadResult } from '../../config/reloading.ts';
 import type { Config } from '../../config/schema.ts';
+import type { Rollout } from '../../rollout/service.ts';
 import type { Insight } from '../../scheduler/insight.ts';
 import type { Tenants } from '../../tenants/service.ts';
 import { requireAdminToken } from '../admin-auth.ts';
@@ -10,7 +11,8 @@ import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
 import { serveAdminOpenApi } from './admin-openapi.ts';
 import { addReloadRoute } from './admin-reload.ts';
-import { addSwitchRoutes, type SwitchRoutesDeps } from './admin-switches.ts';
+import { addRolloutRoutes } from './admin-rollouts.ts';
+import { addSwitchRoutes } from './admin-switches.ts';
 import { addTenantRoutes } from './admin-tenants.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
 
@@ -20,7 +22,7 @@ export interface AdminRouterDeps {
   readonly config: Pick<Config, 'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts'>;
   readonly insight: Insight;
   readonly tenants: Tenants;
-  readonly switches?: SwitchRoutesDeps['switches'] | undefined;
+  readonly rollout?: Pick<Rollout, 'switches' | 'rollouts' | 'stats'> | undefined;
   readonly version: string;
   readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
@@ -39,7 +41,10 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addKeyRoutes(router, deps);
   addInsightRoutes(router, deps);
   addReloadRoute(router, deps);
-  const { config, switches } = deps;
-  if (switches !== undefined) addSwitchRoutes(router, { config, switches });
+  const { config, rollout } = deps;
+  if (rollout !== undefined) {
+    addSwitchRoutes(router, { config, switches: rollout.switches });
+    addRolloutRoutes(router, rollout);
+  }
   return router;
 }

@@ -5,6 +5,7 @@ import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
 import { addReloadRoute } from '../../../src/http/routes/admin-reload.ts';
+import { addRolloutRoutes } from '../../../src/http/routes/admin-rollouts.ts';
 import { addSwitchRoutes } from '../../../src/http/routes/admin-switches.ts';
 import { addTenantRoutes } from '../../../src/http/routes/admin-tenants.ts';
 
@@ -20,6 +21,7 @@ function existingRoutes(): string[] {
   addKeyRoutes(router, { tenants: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
   addReloadRoute(router, {});
+  addRolloutRoutes(router, { rollouts: unused, stats: unused });
   addSwitchRoutes(router, { config: unused, switches: unused });
   return (router.stack as unknown as readonly Layer[]).flatMap(({ route }) => {
     const methods = Object.keys(route?.methods ?? {}).filter((method) => method !== '_all');
