@@ -60,7 +60,7 @@ export class Rollouts {
     return this.#made.all;
   }
 
-  /** Throws `invalid_params` for a rollout or an arm that is not configured. */
+  /** Throws `path_not_found` for a rollout that is not configured. */
   of(name: string): RolloutConfig {
     const found = this.all().find((one) => one.name === name);
     if (found !== undefined) return found;
@@ -100,14 +100,18 @@ export class Rollouts {
   preferred(arms: readonly ChosenArm[], targets: readonly Target[]): string | undefined {
     const [target] = targets;
     const isFastest = arms.some(({ rollout, arm }) => {
-      const { what, arms: all } = this.of(rollout);
-      return what === 'selection' && all.find(({ name }) => name === arm)?.selection === 'fastest';
+      // A reload may have taken it out since the request was put into its arm.
+      const found = this.all().find(({ name }) => name === rollout);
+      return found?.arms.find(({ name }) => name === arm)?.selection === 'fastest';
     });
     if (!isFastest || target === undefined) return undefined;
     return this.#fastestOfTwo(target);
   }
 
-  /** In force on this daemon when it resolves, on the others within a second. */
+  /**
+   * In force on this daemon when it resolves, on the others within a second. Throws `invalid_params`
+   * for an arm that is not there or is the base, and for more than 100 percent.
+   */
   async set(name: string, wanted: Readonly<Record<string, number>>): Promise<void> {
     const { arms } = this.of(name);
     const [base, ...others] = arms;
