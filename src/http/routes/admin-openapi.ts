@@ -39,7 +39,8 @@ export function createAdminDocument({
     info: {
       title: 'Slotkeeper admin API',
       version,
-      description: 'Tenants, keys, insight and live changes. The token is `admin.token` of the configuration.',
+      description:
+        'Tenants, keys, insight and live changes. The token is `admin.token` of the configuration.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],

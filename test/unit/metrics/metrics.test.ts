@@ -48,7 +48,8 @@ describe('the metrics', () => {
   it('all have our prefix, a help text and no label that callers could fill', () => {
     const { metrics } = aDaemonsMetrics();
     const allowed = ['path', 'route', 'status', 'pool', 'account', 'model', 'result', 'reason'];
-    const ours = [...allowed, 'outcome', 'version', 'node'];
+    const ofRollouts = ['scheduling', 'rollout', 'arm'];
+    const ours = [...allowed, ...ofRollouts, 'outcome', 'version', 'node'];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
