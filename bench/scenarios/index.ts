@@ -2,6 +2,7 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { accountsScaling } from './accounts-scaling.ts';
 import { admissionScaling } from './admission-scaling.ts';
+import { breaker } from './breaker.ts';
 import { contended } from './contended.ts';
 import { failover } from './failover.ts';
 import { fieldLoop } from './field-loop.ts';
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   contended,
   handOff,
   gates,
+  breaker,
   admissionScaling,
   ...limiters,
   fieldLoop,

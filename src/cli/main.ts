@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts';
 import { redactText } from '../log/redact.ts';
 import { readVersion } from '../version.ts';
 import { register as registerAudit } from './commands/audit.ts';
+import { register as registerBreaker } from './commands/breaker.ts';
 import { register as registerCluster } from './commands/cluster.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerCounters } from './commands/counters.ts';
@@ -40,6 +41,7 @@ function createProgram(): Command {
     registerKeys,
     registerSwitch,
     registerRollout,
+    registerBreaker,
     registerSim,
     registerLoad,
   ];

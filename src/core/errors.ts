@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'tenant_not_found',
   'tenant_read_only',
   'key_not_found',
+  'account_not_found',
   'directory_full',
   // where it should go
   'model_not_found',

@@ -29,7 +29,7 @@ import { createSchedulerRouter, type SchedulerRouterDeps } from './routes/schedu
 export interface AppDeps {
   readonly config: Config;
   readonly version: string;
-  readonly scheduler: SchedulerRouterDeps['scheduler'] & Pick<Scheduler, 'ping'>;
+  readonly scheduler: SchedulerRouterDeps['scheduler'] & Pick<Scheduler, 'ping' | 'resetHealth'>;
   /** Absent where nothing can be switched or rolled out. */
   readonly rollout?: AdminRouterDeps['rollout'];
   readonly tenants: Tenants;

@@ -30,6 +30,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   tenant_not_found: 404,
   tenant_read_only: 409,
   key_not_found: 404,
+  account_not_found: 404,
   directory_full: 409,
   model_not_found: 404,
   provider_not_available: 404,

@@ -1,5 +1,7 @@
 // Reads the cell's state into gauges when metrics are scraped. Several scrapers, or an eager one,
 // cost the store one read a second at most. A store that is down costs the gauges, not the scrape.
+import { msToSeconds } from '../core/units.ts';
+import type { AccountHealthView } from '../scheduler/health.ts';
 import type { Counters } from '../scheduler/inspect.ts';
 import type { Metrics } from './registry.ts';
 
@@ -37,14 +39,23 @@ export function createCollector(options: CollectorOptions): () => Promise<void> 
 async function readInto({ metrics, readCounters }: CollectorOptions): Promise<void> {
   const counters = await readCounters().catch(() => undefined);
   // Removed accounts must not stay, and a value that could not be read must not look current.
-  for (const gauge of [metrics.accountInFlight, metrics.accountLimit, metrics.modelInFlight]) {
+  const { accountInFlight, accountLimit, modelInFlight, breakerState, accountCooling } = metrics;
+  for (const gauge of [
+    accountInFlight,
+    accountLimit,
+    modelInFlight,
+    breakerState,
+    accountCooling,
+  ]) {
     gauge.reset();
   }
   metrics.storeUp.set(counters === undefined ? 0 : 1);
   if (counters === undefined) return;
-  for (const { account, pool, limit, inFlight } of counters.accounts) {
+  for (const { account, pool, limit, inFlight, health } of counters.accounts) {
     metrics.accountInFlight.set({ pool, account }, inFlight);
     metrics.accountLimit.set({ pool, account }, limit);
+    metrics.breakerState.set({ pool, account }, worstOf(health));
+    metrics.accountCooling.set({ pool, account }, msToSeconds(health?.coolsMs ?? 0));
   }
   for (const { pool, model, inFlight } of counters.models) {
     metrics.modelInFlight.set({ pool, model }, inFlight);
@@ -61,4 +72,12 @@ async function readInto({ metrics, readCounters }: CollectorOptions): Promise<vo
   metrics.budgetReserved.set(reservedMicro);
   metrics.budgetOverrun.set(overrunMicro);
   metrics.budgetStop.set(stopMicro);
+}
+
+const SEVERITY = { closed: 0, half_open: 1, open: 2 } as const;
+const UNUSABLE = 3;
+
+function worstOf(health: AccountHealthView | undefined): number {
+  if (health?.disabled === true) return UNUSABLE;
+  return Math.max(0, ...(health?.breakers.map(({ state }) => SEVERITY[state]) ?? []));
 }

@@ -23,6 +23,10 @@ export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: 
     metrics.releases.inc({ pool, outcome });
     metrics.leaseHeldSeconds.observe({ pool }, msToSeconds(heldMs));
   });
+  events.on('moved', ({ left, outcome }) => {
+    metrics.releases.inc({ pool: labels.pool(left.pool), outcome });
+  });
+  events.on('health', ({ change }) => metrics.healthChanges.inc({ change }));
   events.on('dequeued', ({ target, how, ms }) => {
     const pool = labels.pool(target.pool);
     metrics.queueWaitSeconds.observe({ pool, result: how }, msToSeconds(ms));

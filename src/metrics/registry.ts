@@ -5,11 +5,10 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
+import { cellMetrics, healthMetrics, storeMetrics } from './shared-metrics.ts';
 
-const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
 const DURATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
-const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -31,6 +30,7 @@ export function createMetrics(build: { readonly version: string }) {
       labelNames: ['result'],
       registers: [registry],
     }),
+    ...healthMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',
@@ -206,116 +206,6 @@ function rolloutMetrics(registry: Registry) {
       name: 'slotkeeper_unscheduled_window_seconds_total',
       help: 'Time in which a pool was not enforced for all of its requests: it may have been oversold.',
       labelNames: ['pool', 'scheduling'],
-      registers,
-    }),
-  };
-}
-
-function storeMetrics(registry: Registry) {
-  const registers = [registry];
-  return {
-    tickOperations: new HotHistogram({
-      name: 'slotkeeper_tick_operations',
-      help: 'Operations that one call of the heart carried.',
-      buckets: BATCH_BUCKETS,
-      registers,
-    }),
-    tickSeconds: new HotHistogram({
-      name: 'slotkeeper_tick_seconds',
-      help: 'Time of one call of the heart, as the daemon saw it.',
-      buckets: LATENCY_BUCKETS,
-      registers,
-    }),
-    storeErrors: new Counter({
-      name: 'slotkeeper_store_errors_total',
-      help: 'Calls to Redis that failed or did not answer in time.',
-      registers,
-    }),
-    outages: new Counter({
-      name: 'slotkeeper_store_outages_total',
-      help: 'Times in which the store could not serve this daemon, by their reason; counted at their end.',
-      labelNames: ['reason'],
-      registers,
-    }),
-    outageSeconds: new Counter({
-      name: 'slotkeeper_store_outage_seconds_total',
-      help: 'Length of those times, the recovery of the cell after them included.',
-      labelNames: ['reason'],
-      registers,
-    }),
-    localGrants: new Counter({
-      name: 'slotkeeper_local_grants_total',
-      help: 'Slots that this daemon granted by itself while the store was away.',
-      registers,
-    }),
-    localSeconds: new Counter({
-      name: 'slotkeeper_local_mode_seconds_total',
-      help: 'Time in which it did so, counted when the store was back.',
-      registers,
-    }),
-    storeUp: new Gauge({
-      name: 'slotkeeper_store_up',
-      help: 'Whether the store answered when these metrics were collected (1) or not (0).',
-      registers,
-    }),
-    recoveries: new Counter({
-      name: 'slotkeeper_recoveries_total',
-      help: 'Losses of data that were seen: a new incarnation of the cell began.',
-      registers,
-    }),
-  };
-}
-
-/** Read from the store when scraped, so every daemon of a cell reports the same values. */
-function cellMetrics(registry: Registry) {
-  const registers = [registry];
-  return {
-    accountInFlight: new Gauge({
-      name: 'slotkeeper_account_in_flight',
-      help: 'Slots of the account that are taken, over all daemons of the cell.',
-      labelNames: ['pool', 'account'],
-      registers,
-    }),
-    accountLimit: new Gauge({
-      name: 'slotkeeper_account_limit',
-      help: 'Slots that the account has.',
-      labelNames: ['pool', 'account'],
-      registers,
-    }),
-    modelInFlight: new Gauge({
-      name: 'slotkeeper_model_in_flight',
-      help: 'Slots that requests for the upstream model have taken, over all daemons of the cell.',
-      labelNames: ['pool', 'model'],
-      registers,
-    }),
-    cellWaiting: new Gauge({
-      name: 'slotkeeper_cell_waiting',
-      help: 'Requests that wait for a slot, over all daemons of the cell.',
-      registers,
-    }),
-    budgetSettled: new Gauge({
-      name: 'slotkeeper_budget_settled_micro',
-      help: 'Spent in this period under the budget over everything, in micro-units.',
-      registers,
-    }),
-    budgetReserved: new Gauge({
-      name: 'slotkeeper_budget_reserved_micro',
-      help: 'Reserved by running requests under the budget over everything, in micro-units.',
-      registers,
-    }),
-    budgetStop: new Gauge({
-      name: 'slotkeeper_budget_stop_micro',
-      help: 'What the budget over everything never admits more than, in micro-units; 0: no budget.',
-      registers,
-    }),
-    budgetOverrun: new Gauge({
-      name: 'slotkeeper_budget_overrun_micro',
-      help: 'What actual costs of this period added above their reserves, in micro-units.',
-      registers,
-    }),
-    cellLeases: new Gauge({
-      name: 'slotkeeper_cell_leases',
-      help: 'Leases that the store holds, over all daemons of the cell.',
       registers,
     }),
   };

@@ -31,7 +31,7 @@ export interface SwitchedRequest extends AcquireRequest {
 export interface SwitchedSchedulerOptions {
   readonly scheduler: Pick<
     Scheduler,
-    'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping' | 'events'
+    'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping' | 'resetHealth' | 'events'
   >;
   readonly switches: Pick<Switches, 'schedulingOf'>;
   readonly events: RolloutEmitter;
@@ -90,6 +90,10 @@ export class SwitchedScheduler {
   release(ref: LeaseRef, report?: ReleaseReport): Promise<ReleaseResult> {
     if (ref.fence === NO_FENCE) return Promise.resolve('already');
     return this.#options.scheduler.release(ref, report);
+  }
+
+  resetHealth(account: string, target?: Target): Promise<boolean> {
+    return this.#options.scheduler.resetHealth(account, target);
   }
 
   cancel(ref: Omit<LeaseRef, 'fence'>): Promise<CancelResult> {

@@ -4,6 +4,7 @@
 import { CODES } from '../redis/codes.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import type { DenialReason, Target } from '../core/domain.ts';
+import { blockedMs } from './health.ts';
 import { budgetsIn } from './budgets.ts';
 import type { BudgetView } from './budgets.ts';
 import { candidates, look } from './look.ts';
@@ -18,7 +19,18 @@ export interface ExplainRequest {
   readonly tokens?: number;
 }
 
-export type AccountVerdict = 'chosen' | 'free' | 'full' | 'resting' | 'disabled';
+/** `unusable`: disabled by its own outcome; `breaker` and `cooling`: kept away by its health. */
+export const ACCOUNT_VERDICTS = [
+  'chosen',
+  'free',
+  'full',
+  'resting',
+  'breaker',
+  'cooling',
+  'unusable',
+  'disabled',
+] as const;
+export type AccountVerdict = (typeof ACCOUNT_VERDICTS)[number];
 
 export interface AccountView {
   readonly account: string;
@@ -53,15 +65,20 @@ export interface Explanation {
 }
 
 function accountView(
+  registry: Registry,
   { account, target, number }: Candidate,
   seen: Look,
 ): Omit<AccountView, 'verdict'> & { readonly free: AccountVerdict } {
   const inFlight = seen.inFlight.get(account.name) ?? 0;
-  const restsMs = account.rates ? Math.max(0, (seen.rests.get(account.name) ?? 0) - seen.nowMs) : 0;
+  const ratesMs = account.rates ? Math.max(0, (seen.rests.get(account.name) ?? 0) - seen.nowMs) : 0;
   const limit = account.maxConcurrency;
-  const free = verdictOf(account, inFlight, restsMs);
   const { name, pool, priority } = account;
   const { model } = target;
+  const known = registry.models.find((entry) => entry.pool === pool && entry.model === model);
+  const record = account.breaker && seen.health.get(name);
+  const blocked = blockedMs(record, known?.number ?? -1, seen.nowMs);
+  const free = blocked && account.enabled ? blocked.why : verdictOf(account, inFlight, ratesMs);
+  const restsMs = Math.max(ratesMs, blocked?.ms ?? 0);
   return { account: name, pool, model, target: number, priority, inFlight, limit, restsMs, free };
 }
 
@@ -77,7 +94,7 @@ function judge(registry: Registry, request: ExplainRequest, seen: Look): Account
   const load = (view: { account: string; inFlight: number; limit: number }): number =>
     (view.inFlight + 1) / (view.limit * (weights.get(view.account) ?? 1));
   const views = candidates(registry, request.targets)
-    .map((candidate) => accountView(candidate, seen))
+    .map((candidate) => accountView(registry, candidate, seen))
     .sort((a, b) => a.target - b.target || a.priority - b.priority || load(a) - load(b));
   const chosen = views.find(({ free }) => free === 'free');
   return views.map(({ free, ...view }) => {
@@ -134,16 +151,26 @@ function decide(
   if (about.accounts.some(({ verdict }) => verdict === 'chosen') && seen.flow.waiting === 0) {
     return { decision: 'granted', reason: undefined, retryAfterMs: 0 };
   }
-  if (about.accounts.every(({ verdict }) => verdict === 'disabled')) {
+  return whyNone(about.accounts);
+}
+
+const OUT_OF_USE: ReadonlySet<AccountVerdict> = new Set(['disabled', 'unusable']);
+const RESTS: ReadonlySet<AccountVerdict> = new Set(['resting', 'breaker', 'cooling']);
+
+/** What stands in the way where no account is free. */
+function whyNone(accounts: readonly AccountView[]): Verdict {
+  const inUse = accounts.filter(({ verdict }) => !OUT_OF_USE.has(verdict));
+  if (inUse.length === 0) {
     return { decision: 'refused', reason: 'no_account_for_model', retryAfterMs: undefined };
   }
-  const rests = about.accounts.filter(({ verdict }) => verdict === 'resting');
-  const onlyRests = about.accounts.every(
-    ({ verdict }) => verdict === 'resting' || verdict === 'disabled',
-  );
-  if (onlyRests) {
-    const retryAfterMs = Math.min(...rests.map(({ restsMs }) => restsMs));
-    return { decision: 'queued', reason: 'account_rate', retryAfterMs };
+  if (inUse.every(({ verdict }) => RESTS.has(verdict))) {
+    const retryAfterMs = Math.min(...inUse.map(({ restsMs }) => restsMs));
+    const byBreaker = inUse.some(({ verdict }) => verdict === 'breaker');
+    return {
+      decision: 'queued',
+      reason: byBreaker ? 'breaker_open' : 'account_rate',
+      retryAfterMs,
+    };
   }
   return { decision: 'queued', reason: 'pool_full', retryAfterMs: undefined };
 }

@@ -86,9 +86,9 @@ export function blockedMs(
   record: HealthRecord | undefined,
   model: number,
   nowMs: number,
-): { readonly why: 'disabled' | 'breaker' | 'cooling'; readonly ms: number } | undefined {
+): { readonly why: 'unusable' | 'breaker' | 'cooling'; readonly ms: number } | undefined {
   if (record === undefined) return undefined;
-  if (record.isDisabled) return { why: 'disabled', ms: 0 };
+  if (record.isDisabled) return { why: 'unusable', ms: 0 };
   const breaker = record.breakers.find((entry) => entry.model === model);
   const coolsMs = leftOf(Math.max(record.coolUntilMs, breaker?.coolUntilMs ?? 0), nowMs);
   const isOpen = breaker?.state === 'open' || (breaker?.state === 'half_open' && breaker.isProbing);

@@ -5,12 +5,16 @@ import { readBudgets, readRunSpend, readSpend } from './budgets.ts';
 import type { BudgetView, RunSpend, SpendRow } from './budgets.ts';
 import { explain } from './explain.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
+import { readHealthReport } from './health.ts';
+import type { HealthReport } from './health.ts';
 import type { InspectSource } from './inspect.ts';
 
 export interface Insight {
   explain(request: ExplainRequest): Promise<Explanation>;
   budgets(): Promise<readonly BudgetView[]>;
   spend(): Promise<readonly SpendRow[]>;
+  /** Accounts with which something is wrong, and the last changes. */
+  health(options: { readonly most: number }): Promise<HealthReport>;
   runs(options: {
     readonly most: number;
     readonly tenant?: string | undefined;
@@ -23,6 +27,7 @@ export function insightInto({ redis, cell, keyStyle }: InspectSource): Insight {
     explain: (request) => explain(source, request),
     budgets: () => readBudgets(source),
     spend: () => readSpend(source),
+    health: (options) => readHealthReport(source, options),
     runs: (options) => readRunSpend(source, options),
   };
 }

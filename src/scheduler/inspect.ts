@@ -7,6 +7,8 @@ import { bindKeys, callScript } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
 import { readOverallBudget } from './budgets.ts';
 import type { BudgetView } from './budgets.ts';
+import { readHealthReport } from './health.ts';
+import type { AccountHealthView } from './health.ts';
 import { readRegistry, scriptKeys, keyLists } from './registry.ts';
 
 export interface InspectSource {
@@ -22,6 +24,8 @@ export interface Counters {
     readonly limit: number;
     readonly inFlight: number;
     readonly enabled: boolean;
+    /** Undefined where nothing is wrong with it. */
+    readonly health: AccountHealthView | undefined;
   }[];
   readonly models: readonly {
     readonly pool: string;
@@ -65,14 +69,16 @@ const AUDIT_PATIENCE_MS = 5000;
 export async function readCounters({ redis, cell, keyStyle }: InspectSource): Promise<Counters> {
   const keys = cellKeys(cell, keyStyle);
   const registry = await readRegistry(redis, keys);
-  const [inFlight, leases, facts, budget] = await Promise.all([
+  const [inFlight, leases, facts, budget, report] = await Promise.all([
     redis.hgetall(keys.inflight),
     redis.hlen(keys.requests),
     redis.hmget(keys.cell, 'incarnation', 'sequence', 'generation', 'waiting'),
     readOverallBudget({ redis, keys }),
+    readHealthReport({ redis, keys }, { most: 1 }),
   ]);
   const counters = registry.models.map((entry) => keys.concurrency(entry));
   const counts = counters.length > 0 ? await redis.mget(counters) : [];
+  const health = new Map(report.accounts.map((entry) => [entry.account, entry]));
   const [incarnation, sequence, generation, waiting] = facts.map((fact) => Number(fact ?? 0));
   return {
     accounts: registry.accounts.map(({ name, pool, maxConcurrency, enabled }) => {
@@ -82,6 +88,7 @@ export async function readCounters({ redis, cell, keyStyle }: InspectSource): Pr
         limit: maxConcurrency,
         inFlight: Number(inFlight[name] ?? 0),
         enabled,
+        health: health.get(name),
       };
     }),
     models: registry.models.map(({ pool, model }, i) => {
@@ -102,6 +109,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   above_limit:
     'the account has more leases in flight than its limit (drains after a lowered limit)',
   index: 'the account is not in its class exactly when it has room',
+  probes: 'a breaker has let through what it should not: nothing while open, then one probe',
   load: 'the account’s place in its class does not match its load',
   tenant: 'the tenant’s count of slots is not the number of its leases',
   flow: 'the count of the tenant at the pool is not the number of its leases there',

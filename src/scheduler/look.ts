@@ -2,6 +2,8 @@
 import type { Redis } from 'ioredis';
 import type { Target } from '../core/domain.ts';
 import { CODES } from '../redis/codes.ts';
+import { readHealth } from '../redis/health-records.ts';
+import type { HealthRecord } from '../redis/health-records.ts';
 import type { CellKeys } from '../redis/keys.ts';
 import {
   readAccountRest,
@@ -42,6 +44,8 @@ export interface Look {
   readonly waiting: number;
   readonly inFlight: ReadonlyMap<string, number>;
   readonly rests: ReadonlyMap<string, number>;
+  /** Accounts with which something is wrong. */
+  readonly health: ReadonlyMap<string, HealthRecord>;
   readonly terms: TenantTerms | undefined;
   readonly state: ReturnType<typeof readTenantState>;
   readonly flow: ReturnType<typeof readTenantFlow>;
@@ -57,6 +61,7 @@ type LookReplies = readonly [
   cell: Texts,
   counts: Texts,
   rests: readonly Bytes[],
+  health: readonly Bytes[],
   terms: Bytes,
   state: Bytes,
   flow: Bytes,
@@ -76,6 +81,7 @@ export async function look(
     .hmget(keys.cell, 'now', 'waiting')
     .hmget(keys.inflight, ...asked)
     .hmgetBuffer(keys.accountState, ...asked)
+    .hmgetBuffer(keys.health, ...asked)
     .hgetBuffer(keys.tenants, tenant)
     .hgetBuffer(keys.tenantState, tenant)
     .hgetBuffer(keys.flows, `${pool}\t${tenant}`)
@@ -84,7 +90,7 @@ export async function look(
     .time()
     .exec();
   const values = (results ?? []).map(([, value]) => value) as unknown as LookReplies;
-  const [cell, counts, rests, terms, state, flow, pools, ledger, time] = values;
+  const [cell, counts, rests, health, terms, state, flow, pools, ledger, time] = values;
   const [now, waiting] = cell;
   const [seconds = 0, micros = 0] = time.map(Number);
   const server = seconds * 1000 + Math.floor(micros / 1000);
@@ -93,10 +99,24 @@ export async function look(
     waiting: Number(waiting ?? 0),
     inFlight: new Map(names.map((name, i) => [name, Number(counts[i] ?? 0)])),
     rests: new Map(names.map((name, i) => [name, readAccountRest(rests[i])])),
+    health: healthIn(names, health),
     terms: readTenantTerms(terms),
     state: readTenantState(state),
     flow: readTenantFlow(flow),
     pool: readPoolFlow(pools),
     ledger,
   };
+}
+
+function healthIn(
+  names: readonly string[],
+  raws: readonly Bytes[],
+): ReadonlyMap<string, HealthRecord> {
+  const found = new Map<string, HealthRecord>();
+  names.forEach((name, i) => {
+    const raw = raws[i];
+    const record = raw ? readHealth(raw) : undefined;
+    if (record !== undefined) found.set(name, record);
+  });
+  return found;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DENIAL_REASONS, MODEL_PATTERN, NAME_PATTERN } from '../../core/domain.ts';
 import { DEFAULT_TENANT } from '../../core/domain.ts';
+import { ACCOUNT_VERDICTS } from '../../scheduler/explain.ts';
 
 const tenant = z.string().regex(NAME_PATTERN, 'is not a tenant’s name');
 const micro = z.number().meta({ description: 'Micro-units of the configured currency.' });
@@ -78,7 +79,7 @@ export const explanationSchema = z
         priority: z.number(),
         inFlight: z.number(),
         limit: z.number(),
-        verdict: z.enum(['chosen', 'free', 'full', 'resting', 'disabled']),
+        verdict: z.enum(ACCOUNT_VERDICTS),
         restsMs: z.number(),
       }),
     ),

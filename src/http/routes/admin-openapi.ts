@@ -1,11 +1,7 @@
 // The description of the admin API, generated from the schemas that its routers validate with. A test
 // holds it against the routes that exist.
 import type { RequestHandler } from 'express';
-import {
-  createDocument,
-  type ZodOpenApiPathsObject,
-  type ZodOpenApiResponsesObject,
-} from 'zod-openapi';
+import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { z } from 'zod';
 import {
   adminSchemas,
@@ -21,10 +17,9 @@ import {
   insightSchemas,
   spendSchema,
 } from './admin-insight-schemas.ts';
-import { reloadedSchema } from './admin-reload.ts';
-import { rolloutListSchema, rolloutSchema, rolloutSchemas } from './admin-rollouts.ts';
-import { switchListSchema, switchSchema, switchSchemas } from './admin-switches.ts';
-import { answer, errorAnswers, json } from './openapi-parts.ts';
+import { breakerSchemas } from './admin-breakers.ts';
+import { adminErrors as errors, lifePaths, rolloutPaths } from './admin-openapi-live.ts';
+import { answer, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
   readonly version: string;
@@ -50,6 +45,7 @@ export function createAdminDocument({
       ...tenantPaths(),
       ...keyPaths(),
       ...insightPaths(),
+      ...breakerPaths(),
       ...lifePaths(),
       ...rolloutPaths(),
     },
@@ -146,74 +142,6 @@ function insightPaths(): ZodOpenApiPathsObject {
   };
 }
 
-function lifePaths(): ZodOpenApiPathsObject {
-  return {
-    '/admin/switches': {
-      get: {
-        operationId: 'listSwitches',
-        summary: 'How each pool is scheduled',
-        responses: { 200: answer('All pools.', switchListSchema), ...errors({}) },
-      },
-    },
-    '/admin/switches/{pool}': {
-      put: {
-        operationId: 'changeSwitch',
-        summary:
-          'Enforce, observe or turn off a pool’s scheduling, on every daemon within a second',
-        requestParams: { path: switchSchemas.path },
-        requestBody: json(switchSchemas.change),
-        responses: {
-          200: answer('The switch.', switchSchema),
-          ...errors({ 404: 'There is no such pool.' }),
-        },
-      },
-    },
-    '/admin/reload': {
-      post: {
-        operationId: 'reload',
-        summary: 'Read the configuration again; all of it is in force then, or nothing is',
-        responses: {
-          200: answer('What has changed.', reloadedSchema),
-          ...errors({ 422: 'It cannot be used; the message names every fault.' }),
-        },
-      },
-    },
-  };
-}
-
-function rolloutPaths(): ZodOpenApiPathsObject {
-  return {
-    '/admin/rollouts': {
-      get: {
-        operationId: 'listRollouts',
-        summary: 'The rollouts and the percentages in force',
-        responses: { 200: answer('All rollouts.', rolloutListSchema), ...errors({}) },
-      },
-    },
-    '/admin/rollouts/{name}': {
-      get: {
-        operationId: 'showRollout',
-        summary: 'What the arms of a rollout came to, over all daemons',
-        requestParams: { path: rolloutSchemas.path },
-        responses: {
-          200: answer('The rollout.', rolloutSchema),
-          ...errors({ 404: 'There is no such rollout.' }),
-        },
-      },
-      put: {
-        operationId: 'changeRollout',
-        summary: 'Change percentages, on every daemon within a second; the base gets the rest',
-        requestParams: { path: rolloutSchemas.path },
-        requestBody: json(rolloutSchemas.change),
-        responses: {
-          200: answer('The rollout.', rolloutSchema),
-          ...errors({ 404: 'There is no such rollout.' }),
-        },
-      },
-    },
-  };
-}
-
 function keyPaths(): ZodOpenApiPathsObject {
   const { createKey, keyPath, keyQuery } = adminSchemas;
   return {
@@ -259,15 +187,28 @@ function keyPaths(): ZodOpenApiPathsObject {
   };
 }
 
-function errors(specific: Readonly<Record<number, string>>): ZodOpenApiResponsesObject {
-  return errorAnswers({
-    400: 'The request is malformed; the message names every fault.',
-    401: 'The admin token is missing or wrong; API keys do not serve here.',
-    403: 'The admin API is closed: no token is configured.',
-    413: 'The body is larger than 64 KB.',
-    415: 'The body is not application/json.',
-    429: 'Too many wrong tokens from this address.',
-    503: 'The store does not answer; repeat after `retry-after-ms`.',
-    ...specific,
-  });
+function breakerPaths(): ZodOpenApiPathsObject {
+  const { breakersQuery, reset, resetDone, breakers } = breakerSchemas;
+  return {
+    '/admin/breakers': {
+      get: {
+        operationId: 'listBreakers',
+        summary: 'Accounts with which something is wrong, and what has changed of late',
+        requestParams: { query: breakersQuery },
+        responses: { 200: answer('What is wrong.', breakers), ...errors({}) },
+      },
+    },
+    '/admin/breakers/reset': {
+      post: {
+        operationId: 'resetBreakers',
+        summary: 'Say that an account, or one model of it, is well again',
+        description: 'Closes its breakers, ends its cooldown and brings it back into use.',
+        requestBody: json(reset),
+        responses: {
+          200: answer('What was reset.', resetDone),
+          ...errors({ 404: 'There is no such account, or it has no such model.' }),
+        },
+      },
+    },
+  };
 }

@@ -7,6 +7,7 @@ import type { Rollout } from '../../rollout/service.ts';
 import type { Insight } from '../../scheduler/insight.ts';
 import type { Tenants } from '../../tenants/service.ts';
 import { requireAdminToken } from '../admin-auth.ts';
+import { addBreakerRoutes, type HealthKeeper } from './admin-breakers.ts';
 import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
 import { serveAdminOpenApi } from './admin-openapi.ts';
@@ -20,6 +21,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 export interface AdminRouterDeps {
   readonly config: Pick<Config, 'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts'>;
+  readonly scheduler: HealthKeeper;
   readonly insight: Insight;
   readonly tenants: Tenants;
   readonly rollout?: Pick<Rollout, 'switches' | 'rollouts' | 'stats'> | undefined;
@@ -40,6 +42,7 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addTenantRoutes(router, deps);
   addKeyRoutes(router, deps);
   addInsightRoutes(router, deps);
+  addBreakerRoutes(router, deps);
   addReloadRoute(router, deps);
   const { config, rollout } = deps;
   if (rollout !== undefined) {

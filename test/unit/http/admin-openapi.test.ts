@@ -1,6 +1,7 @@
 // The admin API's description against the routes that exist, and against itself.
 import { Router } from 'express';
 import { describe, expect, it } from 'vitest';
+import { addBreakerRoutes } from '../../../src/http/routes/admin-breakers.ts';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
@@ -19,6 +20,7 @@ function existingRoutes(): string[] {
   const unused = {} as never;
   addTenantRoutes(router, unused);
   addKeyRoutes(router, { tenants: unused });
+  addBreakerRoutes(router, { insight: unused, scheduler: unused, config: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
   addReloadRoute(router, {});
   addRolloutRoutes(router, { rollouts: unused, stats: unused });

@@ -5,6 +5,7 @@ import { createCollector } from '../../../src/metrics/collect.ts';
 import { createLabels, statusClass } from '../../../src/metrics/labels.ts';
 import { observeScheduler } from '../../../src/metrics/observe.ts';
 import { createMetrics } from '../../../src/metrics/registry.ts';
+import type { AccountHealthView } from '../../../src/scheduler/health.ts';
 
 const TARGET = { pool: 'openai', model: 'gpt-4' };
 
@@ -22,7 +23,7 @@ function aDaemonsMetrics() {
 
 function counters(inFlight: number) {
   return {
-    accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true }],
+    accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true, health: SICK }],
     models: [{ ...TARGET, inFlight, key: 'concurrency:openai:gpt-4' }],
     waiting: 4,
     budget: {
@@ -49,7 +50,7 @@ describe('the metrics', () => {
     const { metrics } = aDaemonsMetrics();
     const allowed = ['path', 'route', 'status', 'pool', 'account', 'model', 'result', 'reason'];
     const ofRollouts = ['scheduling', 'rollout', 'arm'];
-    const ours = [...allowed, ...ofRollouts, 'outcome', 'version', 'node'];
+    const ours = [...allowed, ...ofRollouts, 'change', 'outcome', 'version', 'node'];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
@@ -157,6 +158,20 @@ describe('the metrics', () => {
   });
 });
 
+const SICK: AccountHealthView = {
+  account: 'a1',
+  pool: 'openai',
+  disabled: false,
+  reason: 'rate_limited',
+  changedAtMs: 1,
+  coolsMs: 1500,
+  breakers: (['half_open', 'open', 'closed'] as const).map((state) => {
+    const counts = { consecutiveFailures: 0, trips: 1, requests: 0, failures: 0 };
+    const { probing, restsMs, changedAtMs } = { probing: false, restsMs: 0, changedAtMs: 1 };
+    return { model: 'gpt-4', state, reason: 'failed', ...counts, probing, restsMs, changedAtMs };
+  }),
+};
+
 describe('collecting the cell', () => {
   it('fills the gauges from the store, with one read for many scrapes', async () => {
     const { metrics, lines } = aDaemonsMetrics();
@@ -172,6 +187,8 @@ describe('collecting the cell', () => {
       expect.arrayContaining([
         'slotkeeper_account_in_flight{pool="openai",account="a1"} 1',
         'slotkeeper_account_limit{pool="openai",account="a1"} 5',
+        'slotkeeper_breaker_state{pool="openai",account="a1"} 2',
+        'slotkeeper_account_cooling_seconds{pool="openai",account="a1"} 1.5',
         'slotkeeper_model_in_flight{pool="openai",model="gpt-4"} 1',
         'slotkeeper_held_leases 7',
         'slotkeeper_queue_waiting 2',
