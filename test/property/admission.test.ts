@@ -5,6 +5,7 @@
 // when all is over every counter reads 0.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/core/domain.ts';
 import { useRedis } from '../support/redis.ts';
 import { World } from './drive/admission.ts';
 import { aStep } from './drive/steps.ts';
@@ -54,8 +55,8 @@ const COVERING: readonly Step[] = [
   { do: 'limits', limits: [3, 3] },
   ...[ask('capped'), ask('capped'), ask('capped'), { do: 'pass', ms: 50 } as const],
   { do: 'renew', daemon: 0, which: 0 },
-  { do: 'move', daemon: 0, which: 1 },
-  { do: 'end', daemon: 0, which: [0, 1], cost: 0 },
+  { do: 'move', daemon: 0, which: 1, outcome: 'success' },
+  { do: 'end', daemon: 0, which: [0, 1], cost: 0, outcome: 'success' },
   ...Array.from({ length: 5 }, () => [ask('rated'), endAll()]).flat(),
   ...[ask('poor', { reserveMicro: 25 }), ask('poor', { reserveMicro: 25 })],
   ask('poor', { reserveMicro: 25 }),
@@ -66,10 +67,19 @@ const COVERING: readonly Step[] = [
   { do: 'pass', ms: 7 },
   { do: 'tick', daemon: 0 },
   ask('plain', { reserveMicro: 25, demand: 1 }),
+  { do: 'limits', limits: [3, 2] },
+  ...(['failed', 'overloaded'] as const).flatMap((outcome) => [ask('plain'), endAs(outcome)]),
+  { do: 'pass', ms: 50 },
+  ...[ask('plain'), endAs('success'), ask('plain'), endAs('unusable')],
+  { do: 'mend', daemon: 0, which: 0 },
 ];
 
+function endAs(outcome: Outcome): Step {
+  return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost: 0, outcome };
+}
+
 function endAll(): Step {
-  return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost: 40 };
+  return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost: 40, outcome: 'success' };
 }
 
 /** A run that never reaches a limit proves nothing. */
@@ -86,4 +96,6 @@ const MUST_MEET = [
   'denied tenant_rate',
   'denied budget_stop',
   'warned',
+  ...['breaker 1', 'breaker 2', 'breaker 3', 'breaker 4', 'breaker 5'],
+  ...['kept away: breaker', 'kept away: unusable'],
 ];

@@ -2,18 +2,24 @@
 // may fall silent, and what must hold after every step.
 import { expect } from 'vitest';
 import type { AdmissionPolicy } from '../../../src/scheduler/admission.ts';
+import { blockedMs } from '../../../src/scheduler/health.ts';
 import { audit } from '../../../src/scheduler/inspect.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 import { ledgerOf, leasesOf, waitersOf } from '../../support/cell-state.ts';
 import { GPT4, Heart, acquire, anAccount, cancel, release, renew } from '../../support/heart.ts';
 import { move } from '../../support/failover.ts';
+import { aBreakable, healthOf, reset } from '../../support/health.ts';
 import type { Told } from '../../support/heart.ts';
 import type { TestRedis } from '../../support/redis.ts';
 import type { Step } from './steps.ts';
 
 const STOP = 300;
 const BACKUP = { pool: 'backup', model: 'gpt-4' };
-const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP]];
+const O3 = { pool: 'backup', model: 'o3' };
+const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP], [O3, GPT4]];
+const TROUBLED = ['a1', 'b1'];
+/** Cooldowns are left out: an audit reads the server's clock. */
+const BREAKER = { consecutiveFailures: 2, minRequests: 4, openMs: 20, cooldownMs: 0 };
 
 const POLICY: AdmissionPolicy = {
   timeZone: 'UTC',
@@ -34,8 +40,8 @@ const POLICY: AdmissionPolicy = {
 
 function accountsOf(limits: readonly [number, number]) {
   return [
-    anAccount({ name: 'a1', slots: limits[0] }),
-    anAccount({ name: 'b1', pool: 'backup', slots: limits[1] }),
+    aBreakable({ name: 'a1', slots: limits[0] }, BREAKER),
+    aBreakable({ name: 'b1', pool: 'backup', slots: limits[1], models: ['gpt-4', 'o3'] }, BREAKER),
     {
       ...anAccount({ name: 'b2', pool: 'backup', slots: 2, tier: 1 }),
       rates: { requestsPerMinute: 1200, requestsBurst: 2 },
@@ -86,7 +92,8 @@ export class World {
       reply.told.forEach((told, i) => this.note(batch[i]!, told));
       for (const [id, told] of Object.entries(heart.told(reply.report.notices)))
         this.note({ id }, told);
-      if (reply.report.alarms !== '') this.seen.add('warned');
+      for (const line of reply.report.alarms.split('\n').filter(Boolean))
+        this.seen.add(seenIn(line));
       if (!reply.report.more) return;
       this.seen.add('more');
       batch = [];
@@ -131,7 +138,7 @@ export class World {
         const ops = step.which.map((n) => {
           const { id, fence } = held[n % held.length]!;
           return {
-            ...release(id, fence),
+            ...release(id, fence, step.outcome),
             ...(step.cost !== undefined && { costMicro: step.cost }),
           };
         });
@@ -148,16 +155,20 @@ export class World {
         else await this.send(asked.daemon, [{ ...asked.op, isFresh: false } as Operation]);
         return;
       }
+      case 'mend':
+        await this.send(step.daemon, [reset(TROUBLED[step.which % TROUBLED.length]!)]);
+        return;
       case 'renew':
       case 'move': {
         const held = await this.leases(step.daemon);
         const one = held[step.which % Math.max(1, held.length)];
         if (one === undefined) return;
         const targets = DEMANDS[step.which % DEMANDS.length]!;
-        const { id, fence } = one;
-        await this.send(step.daemon, [
-          step.do === 'renew' ? renew(id, fence) : move(id, fence, { targets }),
-        ]);
+        const op =
+          step.do === 'move'
+            ? move(one.id, one.fence, { targets, outcome: step.outcome })
+            : renew(one.id, one.fence);
+        await this.send(step.daemon, [op]);
         return;
       }
       case 'pass':
@@ -197,16 +208,32 @@ export class World {
   async checkNoIdleSlot(): Promise<void> {
     const { redis, keys } = this.hearts[0]!;
     const ready = await redis.zrangebylex(keys.line, '[r', '(s');
-    const free = new Set<string>();
-    const inFlight = await redis.hgetall(keys.inflight);
-    if (Number(inFlight['a1']) < this.limits[0]) free.add('openai');
-    if (Number(inFlight['b1']) < this.limits[1]) free.add('backup');
+    const free = await this.freeTargets();
     for (const entry of ready) {
       const number = Number.parseInt(entry.slice(1, 5), 16);
       const line = (await redis.hget(keys.demands, `#${number}`)) ?? '';
-      const pools = line.split('\t').filter((_, i) => i % 2 === 0);
-      expect(pools.filter((pool) => free.has(pool))).toEqual([]);
+      const wanted = line.match(/[^\t]+\t[^\t]+/g) ?? [];
+      expect(wanted.filter((target) => free.has(target))).toEqual([]);
     }
+  }
+
+  /** "pool TAB model" of what an account with room may serve, as far as its health goes. */
+  async freeTargets(): Promise<ReadonlySet<string>> {
+    const { redis, keys, view } = this.hearts[0]!;
+    const inFlight = await redis.hgetall(keys.inflight);
+    const health = await healthOf(this.hearts[0]!);
+    const free = new Set<string>();
+    for (const { name, pool, models, maxConcurrency } of view.registry.accounts) {
+      if (!TROUBLED.includes(name) || Number(inFlight[name]) >= maxConcurrency) continue;
+      for (const model of models) {
+        const { number = -1 } =
+          view.registry.models.find((entry) => entry.pool === pool && entry.model === model) ?? {};
+        const blocked = blockedMs(health[name], number, this.now);
+        this.seen.add(blocked === undefined ? 'allowed' : `kept away: ${blocked.why}`);
+        if (blocked === undefined) free.add(`${pool}\t${model}`);
+      }
+    }
+    return free;
   }
 
   /** Everybody ends; nothing may be left. */
@@ -230,4 +257,10 @@ export class World {
     expect(await redis.hget(keys.cell, 'waiting')).not.toBe('1');
     await this.check(true);
   }
+}
+
+/** An alarm in a word: a budget's warning, or what a breaker has become. */
+function seenIn(alarm: string): string {
+  const [kind = '', , , state = ''] = alarm.split('\t');
+  return kind === 'breaker' ? `breaker ${state}` : 'warned';
 }

@@ -1,5 +1,6 @@
 // What may happen to a cell with waiting, tenants, rates and budgets, as fast-check draws it.
 import fc from 'fast-check';
+import type { Outcome } from '../../../src/core/domain.ts';
 
 const TENANTS = ['capped', 'rated', 'poor', 'plain', 'stranger'];
 
@@ -10,11 +11,18 @@ export type Step =
       readonly daemon: number;
       readonly which: readonly number[];
       readonly cost: number | undefined;
+      readonly outcome: Outcome;
     }
   | {
-      readonly do: 'leave' | 'renew' | 'claim' | 'move';
+      readonly do: 'leave' | 'renew' | 'claim' | 'mend';
       readonly daemon: number;
       readonly which: number;
+    }
+  | {
+      readonly do: 'move';
+      readonly daemon: number;
+      readonly which: number;
+      readonly outcome: Outcome;
     }
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'tick'; readonly daemon: number }
@@ -31,12 +39,17 @@ interface Ask {
 
 const anAsk: fc.Arbitrary<Ask> = fc.record({
   tenant: fc.constantFrom(...TENANTS),
-  demand: fc.nat(2),
+  demand: fc.nat(3),
   waitMs: fc.constantFrom(0, 5, 500, 500, 500),
   priority: fc.constantFrom(5, 5, 0, 9),
   reserveMicro: fc.constantFrom(0, 10, 25),
   tokens: fc.constantFrom(0, 30),
 });
+
+const anOutcome = fc.constantFrom<Outcome[]>(
+  ...(['success', 'success', 'success', 'failed', 'failed', 'overloaded'] as const),
+  ...(['rate_limited', 'ignored', 'unusable'] as const),
+);
 
 const daemon = fc.nat(2);
 export const aStep: fc.Arbitrary<Step> = fc.oneof(
@@ -55,14 +68,24 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
       daemon,
       which: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
       cost: fc.constantFrom(undefined, 0, 5, 40),
+      outcome: anOutcome,
     }),
   },
   {
     weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom('leave', 'renew', 'claim', 'move'),
+      do: fc.constantFrom('leave', 'renew', 'claim', 'mend'),
       daemon,
       which: fc.nat(20),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('move' as const),
+      daemon,
+      which: fc.nat(20),
+      outcome: anOutcome,
     }),
   },
   {
