@@ -56,6 +56,7 @@ export async function readImage(redis: Redis): Promise<StoreImage> {
 
 async function readKey(redis: Redis, name: string, type: string): Promise<string | Pairs> {
   if (type === 'string') return (await redis.getBuffer(name))?.toString('latin1') ?? '';
+  if (type === 'list') return (await redis.lrange(name, 0, -1)).join('\n');
   if (type === 'hash') {
     const fields = Object.entries(await redis.hgetallBuffer(name));
     const pairs = fields.map(([field, value]) => [field, value.toString('latin1')] as const);
