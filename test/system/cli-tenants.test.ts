@@ -84,3 +84,20 @@ describe('slotkeeper keys', () => {
     },
   );
 });
+
+describe('slotkeeper breaker', () => {
+  it('lists what is wrong with accounts, and resets only what there is', async () => {
+    await using daemon = await startDaemonProcess({ env: anEnvironment() });
+    const slotkeeper = commandsOf(daemon);
+
+    const listed = await slotkeeper('breaker', 'list');
+    const json = await slotkeeper('breaker', 'list', '--json');
+    const { accounts } = JSON.parse(json.stdout) as { accounts: unknown[] };
+    const unknown = await slotkeeper('breaker', 'reset', 'nobody');
+
+    expect([listed.code, listed.stdout.trim()]).toEqual([0, 'Nothing is wrong with any account.']);
+    expect(accounts).toEqual([]);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toMatch(/no such account/);
+  });
+});
