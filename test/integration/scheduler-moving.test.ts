@@ -4,7 +4,9 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { cellKeys } from '../../src/redis/keys.ts';
+import { connectRedis } from '../../src/redis/connection.ts';
 import { anAccount } from '../support/heart.ts';
+import { RedisProxy } from '../support/redis-proxy.ts';
 import { useRedis } from '../support/redis.ts';
 import { TARGETS, aScheduler, inFlight, untilTick } from '../support/schedulers.ts';
 import type { SchedulerWish } from '../support/schedulers.ts';
@@ -13,8 +15,8 @@ const store = useRedis();
 const ACCOUNTS = ['a1', 'a2', 'a3'].map((name) => anAccount({ name }));
 
 async function aPool(wish: Partial<SchedulerWish> = {}, accounts = ACCOUNTS) {
-  const [redis, cell] = [store.redis, store.cell()];
-  const scheduler = await aScheduler({ redis, cell, ...wish }, accounts);
+  const { redis = store.redis, cell = store.cell() } = wish;
+  const scheduler = await aScheduler({ ...wish, redis, cell }, accounts);
   return { scheduler, redis, cell, count: () => inFlight(redis, cell) };
 }
 
@@ -125,5 +127,27 @@ describe('a lease that moves', () => {
 
     await expect(attempt).rejects.toMatchObject({ code: 'invalid_params' });
     expect(await lease.release()).toBe('released');
+  });
+
+  it('without an answer is ended by its release, wherever the store has moved it', async () => {
+    await using proxy = await RedisProxy.start(store.url);
+    const redis = await connectRedis(proxy.url, { timeoutMs: 300, name: 'proxied' });
+    const { scheduler, cell } = await aPool({ redis, timeoutMs: 300 });
+    const lease = await scheduler.acquire({ targets: TARGETS });
+    const inFlightNow = () => store.redis.hgetall(cellKeys(cell).inflight);
+    proxy.set('mute');
+    const moving = lease.move({ outcome: 'failed' });
+    await expect(moving).rejects.toMatchObject({ code: 'store_unavailable' });
+    const moved = await inFlightNow();
+    const healed = once(scheduler.events, 'tick');
+    proxy.set('open');
+    await healed;
+
+    const released = await lease.release({ outcome: 'ignored' });
+
+    expect(moved).toMatchObject({ a1: '0', a2: '1' });
+    expect(released).toBe('released');
+    expect(await inFlightNow()).toMatchObject({ a1: '0', a2: '0', a3: '0' });
+    expect(await lease.move({ outcome: 'failed' })).toEqual({ kind: 'lost' });
   });
 });
