@@ -1,5 +1,5 @@
-// A link to Redis that can fail: it stands between a client and a real server and does to the bytes
-// what a network does. It never changes one.
+// A link to a server (Redis, an upstream) that can fail: it stands between the two and does to the
+// bytes what a network does. It never changes one.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -11,6 +11,9 @@ import type { AddressInfo, Server, Socket } from 'node:net';
  */
 export type LinkState = 'open' | 'mute' | 'hole' | 'slow' | 'closed';
 
+/** `lost`: the reply vanishes with its connection. `torn`: half of it still arrives. */
+export type ReplyFault = 'lost' | 'torn';
+
 export class RedisProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: string;
@@ -18,12 +21,20 @@ export class RedisProxy implements AsyncDisposable {
   /** What `slow` keeps back. */
   readonly #late: (() => void)[] = [];
   #state: LinkState = 'open';
+  #replyFault: ReplyFault | undefined;
+  /** Each way, in ms; what is under way already keeps the delay that it began with. */
+  delayMs = 0;
+  /** Bytes that were lost on their way since the start. */
+  readonly lost = { toServer: 0, toClient: 0 };
+  /** Replies that `breakReply` has broken. */
+  brokenReplies = 0;
 
   private constructor(target: string) {
     this.#target = target;
-    this.#server = createServer((client) => this.#accept(client));
+    this.#server = createServer({ noDelay: true }, (client) => this.#accept(client));
   }
 
+  /** `target`: redis://host:port, http://host:port or unix:///path. */
   static async start(target: string): Promise<RedisProxy> {
     const proxy = new RedisProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
@@ -31,8 +42,12 @@ export class RedisProxy implements AsyncDisposable {
     return proxy;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `redis://127.0.0.1:${this.port}`;
   }
 
   /**
@@ -51,6 +66,16 @@ export class RedisProxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Like cut, but each peer is told by a reset. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  /** The next bytes from the server break so, once; with them goes their connection. */
+  breakReply(how: ReplyFault): void {
+    this.#replyFault = how;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     this.#server.close();
@@ -66,21 +91,63 @@ export class RedisProxy implements AsyncDisposable {
     const server =
       protocol === 'unix:'
         ? connect(decodeURIComponent(pathname))
-        : connect(Number(port), hostname);
-    this.#join(client, server, () => !/^(hole|closed)$/.test(this.#state));
-    this.#join(server, client, () => this.#state === 'open');
+        : connect({ port: Number(port), host: hostname, noDelay: true });
+    this.#join(client, server, (bytes) => {
+      if (!/^(hole|closed)$/.test(this.#state)) return true;
+      this.lost.toServer += bytes.length;
+      return false;
+    });
+    this.#join(server, client, (bytes) => {
+      if (this.#state === 'slow') this.#late.push(() => client.write(bytes));
+      else if (this.#state !== 'open') this.lost.toClient += bytes.length;
+      else if (this.#replyFault === undefined) return true;
+      else this.#breakNow(server, client, bytes);
+      return false;
+    });
   }
 
-  #join(from: Socket, to: Socket, passes: () => boolean): void {
+  #breakNow(server: Socket, client: Socket, bytes: Buffer): void {
+    if (this.#replyFault === 'torn') client.write(bytes.subarray(0, bytes.length >> 1));
+    this.#replyFault = undefined;
+    this.brokenReplies += 1;
+    this.lost.toClient += bytes.length;
+    client.destroySoon();
+    server.destroy();
+  }
+
+  #join(from: Socket, to: Socket, passes: (bytes: Buffer) => boolean): void {
     this.#sockets.add(from);
+    const way = new Way(to);
     from.on('data', (bytes) => {
-      if (passes()) to.write(bytes);
-      else if (this.#state === 'slow') this.#late.push(() => to.write(bytes));
+      if (passes(bytes)) way.send(bytes, this.delayMs);
     });
     from.on('error', () => undefined);
     from.on('close', () => {
       this.#sockets.delete(from);
-      to.destroy();
+      to.destroySoon();
     });
+  }
+}
+
+/** One direction of a connection: bytes arrive in their order, however the delay changes. */
+class Way {
+  readonly #to: Socket;
+  readonly #underWay: Buffer[] = [];
+
+  constructor(to: Socket) {
+    this.#to = to;
+  }
+
+  send(bytes: Buffer, delayMs: number): void {
+    if (delayMs === 0 && this.#underWay.length === 0) {
+      this.#to.write(bytes);
+      return;
+    }
+    this.#underWay.push(bytes);
+    // Timers may overtake one another: each lets the oldest bytes arrive, whoever's it is.
+    setTimeout(() => {
+      const arrived = this.#underWay.shift();
+      if (arrived !== undefined && !this.#to.destroyed) this.#to.write(arrived);
+    }, delayMs);
   }
 }

@@ -1,0 +1,74 @@
+// What every fault meets: the accounts and their limits, the times, the prices, and the
+// configuration that all daemons share. Times are short, so that a lease can end within a test.
+
+/** By the credential that the upstream knows an account by. */
+export const LIMITS: Readonly<Record<string, number>> = {
+  'key-one': 1,
+  'key-two': 2,
+  'key-five': 5,
+  'key-twenty': 20,
+};
+
+export const SLOTS = Object.values(LIMITS).reduce((sum, limit) => sum + limit, 0);
+export const DAEMONS = 3;
+
+export const LEASE_MS = 3000;
+export const REAP_MS = 250;
+export const RECOVERY_MS = 1000;
+export const STORE_TIMEOUT_MS = 1000;
+/** How long a request may wait for a slot. */
+export const WAIT_MS = 5000;
+/** An upstream that is silent for so long, before its answer or within it, is given up. */
+export const SILENCE_MS = 2500;
+export const TOTAL_MS = 12_000;
+
+export const MODEL = 'gpt-4';
+export const TOKENS = 8;
+/** What every complete answer costs: `TOKENS` output tokens; input is free. */
+export const COST_MICRO = TOKENS * 1000;
+const MICRO_PER_UNIT = 1_000_000;
+/** Of a million output tokens, in units of the currency. */
+const OUTPUT_PRICE = COST_MICRO / TOKENS;
+const UNREACHED_BUDGET = 1_000_000;
+
+/** YAML, of which JSON is a part. The upstream's address is each daemon's own. */
+export function configurationText(): string {
+  const accounts = Object.entries(LIMITS).map(([credential, maxConcurrency]) => ({
+    name: credential.replace('key-', 'account-'),
+    maxConcurrency,
+    credential,
+  }));
+  const timeouts = {
+    connectTimeoutMs: 1000,
+    headersTimeoutMs: SILENCE_MS,
+    idleTimeoutMs: SILENCE_MS,
+    totalTimeoutMs: TOTAL_MS,
+  };
+  return JSON.stringify({
+    server: { shutdownGraceMs: 10_000 },
+    redis: { timeoutMs: STORE_TIMEOUT_MS },
+    scheduler: {
+      leaseMs: LEASE_MS,
+      reapIntervalMs: REAP_MS,
+      recoveryMs: RECOVERY_MS,
+      waitMs: WAIT_MS,
+      auditIntervalMs: 1000,
+    },
+    log: { level: 'error' },
+    pools: {
+      openai: { baseUrl: '${UPSTREAM_URL}/v1', models: [MODEL], timeouts, accounts },
+    },
+    budget: {
+      currency: 'USD',
+      global: { warn: UNREACHED_BUDGET, stop: UNREACHED_BUDGET, period: 'none' },
+    },
+    prices: { [MODEL]: { input: 0, output: OUTPUT_PRICE } },
+    // Each request is a run of its own, so that the store's spend by run is its bill.
+    runs: { stickyProvider: false },
+  });
+}
+
+/** Micro-units as the currency's. */
+export function inUnits(micro: number): string {
+  return (micro / MICRO_PER_UNIT).toFixed(3);
+}
