@@ -7,7 +7,7 @@ import { startBuilt } from '../support/process.ts';
 const SENTINEL = '_';
 const SCAN_COUNT = 1000;
 /** Bytes of a ledger's entry: doubles, one after the other. */
-const LEDGER = { settled: 0, reserved: 8, presumed: 24 } as const;
+const LEDGER = { settled: 0, reserved: 8 } as const;
 const EVERYBODY = '*\t';
 
 /** Structures that hold nothing but their sentinel when nobody holds or wants anything. */
@@ -75,9 +75,8 @@ async function sumOf(redis: Redis, key: string, offset: number): Promise<number>
 
 /** The store's side of the bill, in micro-units. */
 export interface StoredMoney {
+  /** In all: also what was presumed of holders that died. */
   readonly settledMicro: number;
-  /** Of it, for holders that died: at their reserves. */
-  readonly presumedMicro: number;
   /** Settled by their holders, by the run that the clients named. */
   readonly byRun: ReadonlyMap<string, number>;
 }
@@ -89,7 +88,6 @@ export async function readMoney(redis: Redis): Promise<StoredMoney> {
   const runs = spent.filter(([field]) => field !== SENTINEL);
   return {
     settledMicro: await sumOf(redis, keyOf('ledger'), LEDGER.settled),
-    presumedMicro: await sumOf(redis, keyOf('ledger'), LEDGER.presumed),
     byRun: new Map(runs.map(([field, micro]) => [field.split('\t')[1] ?? '', Number(micro)])),
   };
 }

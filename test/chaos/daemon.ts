@@ -21,6 +21,9 @@ export interface Preload {
   readonly ms: number;
 }
 
+/** A process that has not refused to start by then serves. */
+const REFUSAL_MS = 15_000;
+
 export class FleetDaemon implements AsyncDisposable {
   readonly index: number;
   readonly store: RedisProxy;
@@ -61,7 +64,9 @@ export class FleetDaemon implements AsyncDisposable {
       cwd: this.#options.directory,
       env: this.#environment(),
     });
+    const giveUp = setTimeout(() => process.kill('SIGKILL'), REFUSAL_MS);
     const ending = await process.ended;
+    clearTimeout(giveUp);
     return { ...ending, said: process.stderr() };
   }
 

@@ -101,13 +101,16 @@ function isLate({ outcome, planned, startedAt, headAt, endedAt }: EndedRequest):
   return (headAt ?? endedAt) - startedAt > WAIT_MS + upstreamMs + TOLERANCE_MS;
 }
 
-/** More than once its price, or both by its holder and for one that died. */
+/**
+ * More than once its price; or more in all than by runs, beyond what may have been presumed: of each
+ * request that is not booked itself, and that may have held a slot when its daemon died.
+ */
 export function doubleSettled(ended: readonly EndedRequest[], money: StoredMoney): number {
-  const excess = [...money.byRun.values()].reduce((sum, micro) => {
-    return sum + Math.max(0, micro - COST_MICRO);
-  }, 0);
+  const paid = [...money.byRun.values()];
+  const excess = paid.reduce((sum, micro) => sum + Math.max(0, micro - COST_MICRO), 0);
+  const unbooked = money.settledMicro - paid.reduce((sum, micro) => sum + micro, 0);
   const unpaid = ended.filter((one) => paidFor(one, money) === 0 && mayHaveHeld(one)).length;
-  const presumedTwice = Math.max(0, money.presumedMicro - unpaid * COST_MICRO);
+  const presumedTwice = Math.max(0, unbooked - unpaid * COST_MICRO);
   return Math.ceil((excess + presumedTwice) / COST_MICRO);
 }
 

@@ -35,6 +35,7 @@ const LONG_MS = 1.5 * LEASE_MS;
 const MOST_LATENCY_MS = SILENCE_MS / 3;
 /** The first of all come at once and take long: each limit is met, however busy the machine is. */
 const OPENING = SLOTS + SLOTS / 4;
+const OPENING_MS = 2500;
 const BURST_SHARE = 1 / 60;
 const BURST = 20;
 
@@ -61,8 +62,10 @@ export function* plannedRequests(requests: number, random: Random): Generator<Pl
     else if (draw.burst < BURST_SHARE) burst = BURST;
     const isOpening = index < OPENING;
     const isLong = draw.long < longShare;
-    const stream = isLong || draw.stream < (STREAM_SHARE - longShare) / (1 - longShare);
-    const totalMs = isLong ? LONG_MS : shortMs * (0.5 + draw.hold);
+    const stream =
+      isOpening || isLong || draw.stream < (STREAM_SHARE - longShare) / (1 - longShare);
+    const shortOrLongMs = isLong ? LONG_MS : shortMs * (0.5 + draw.hold);
+    const totalMs = isOpening ? OPENING_MS : shortOrLongMs;
     const session = `chaos:main:${Math.floor(index / SESSION_LENGTH)}:a:b`;
     yield {
       index,
@@ -75,9 +78,7 @@ export function* plannedRequests(requests: number, random: Random): Generator<Pl
       leavesAfterMs:
         draw.leaving < 1 && !isOpening ? Math.floor(draw.leaving * totalMs) : undefined,
       session: draw.session < SESSION_SHARE ? session : undefined,
-      latencyMs: isOpening
-        ? MOST_LATENCY_MS
-        : Math.min(MOST_LATENCY_MS, Math.round(stream ? totalMs / 3 : totalMs)),
+      latencyMs: Math.min(MOST_LATENCY_MS, Math.round(stream ? totalMs / 3 : totalMs)),
       chunkMs: Math.round((isLong ? totalMs : (totalMs * 2) / 3) / TOKENS),
     };
   }

@@ -44,7 +44,7 @@ function billOf(requests: readonly EndedRequest[]): Map<string, number> {
 
 function moneyOf(byRun: ReadonlyMap<string, number>, presumedMicro = 0): StoredMoney {
   const settledMicro = [...byRun.values()].reduce((sum, micro) => sum + micro, presumedMicro);
-  return { settledMicro, presumedMicro, byRun };
+  return { settledMicro, byRun };
 }
 
 /** All requests were served and paid for, but for the ones that are given. */
