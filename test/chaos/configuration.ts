@@ -17,9 +17,11 @@ export const REAP_MS = 250;
 export const RECOVERY_MS = 1000;
 export const STORE_TIMEOUT_MS = 1000;
 /** How long a request may wait for a slot. */
-export const WAIT_MS = 5000;
-/** An upstream that is silent for so long, before its answer or within it, is given up. */
+export const WAIT_MS = 8000;
+/** An upstream that does not begin to answer by then is given up. */
 export const SILENCE_MS = 2500;
+/** Between two pieces of an answer: a daemon that stood still must not take its own pause for it. */
+const IDLE_MS = 3 * LEASE_MS;
 export const TOTAL_MS = 12_000;
 
 export const MODEL = 'gpt-4';
@@ -41,7 +43,7 @@ export function configurationText(): string {
   const timeouts = {
     connectTimeoutMs: 1000,
     headersTimeoutMs: SILENCE_MS,
-    idleTimeoutMs: SILENCE_MS,
+    idleTimeoutMs: IDLE_MS,
     totalTimeoutMs: TOTAL_MS,
   };
   return JSON.stringify({

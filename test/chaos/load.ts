@@ -16,11 +16,10 @@ export interface LoadOptions {
 }
 
 /**
- * Requests that a daemon may have before others get the next one, as a balancer would do it. It also
- * bounds the queue where the machine is too busy for the pace: what times out then, did not wait for
- * a slot in vain because of the load alone.
+ * Requests that a daemon may have before others get the next one, as a balancer would do it. So the
+ * queue is bounded, also where the machine is too busy for the pace: nobody is refused for the load.
  */
-const MOST_AT_ONE = SLOTS + 2;
+const MOST_AT_ONE = Math.ceil((2 * SLOTS) / DAEMONS);
 const FULL_MS = 10;
 
 /** A fault that takes its time is met by further requests, up to this many times the planned. */

@@ -35,7 +35,7 @@ const LONG_MS = 1.5 * LEASE_MS;
 const MOST_LATENCY_MS = SILENCE_MS / 3;
 /** The first of all come at once and take long: each limit is met, however busy the machine is. */
 const OPENING = SLOTS + SLOTS / 4;
-const OPENING_MS = 2500;
+const OPENING_MS = 1500;
 const BURST_SHARE = 1 / 60;
 const BURST = 20;
 

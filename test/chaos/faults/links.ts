@@ -1,5 +1,5 @@
 // Faults of the network between daemons and Redis.
-import { LEASE_MS, WAIT_MS } from '../configuration.ts';
+import { LEASE_MS } from '../configuration.ts';
 import type { Fault } from '../fault.ts';
 import type { ReplyFault } from '../../support/redis-proxy.ts';
 
@@ -63,7 +63,7 @@ const slow: Fault = {
     holds: 'no lease is lost; what slots that turn over so slowly cannot serve is refused in time',
     errors: ['429 queue_timeout'],
     hurtsAll: true,
-    recoveryMs: WAIT_MS,
+    recoveryMs: 5000,
   },
   run: async (stage) => {
     for (const { store } of stage.daemons) store.delayMs = SLOW_MS / 2;
