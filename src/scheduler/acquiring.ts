@@ -10,8 +10,8 @@ import type { CellLink } from './cell-link.ts';
 import { Lease } from './lease.ts';
 import type { LeaseKeeper } from './lease.ts';
 import type { LeaseClaims } from './lease-token.ts';
-import { DENIAL_RETRY_MS, gaveUp, mistakeOf, shuttingDown } from './refusals.ts';
 import type { LocalGrants } from './local-grants.ts';
+import { DENIAL_RETRY_MS, gaveUp, missed, mistakeOf, shuttingDown } from './refusals.ts';
 import type { Renewals } from './renewals.ts';
 import type { Denial } from './types.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
@@ -79,7 +79,7 @@ export class Acquiring implements Pending {
     if (tag === TAG.granted || tag === TAG.replayed) this.#grant(answer, nowMs);
     else if (tag === TAG.denied) this.#deny(answer);
     else if (tag === TAG.queued) this.#queue(answer, nowMs);
-    else this.#caller.failed(mistakeOf(answer));
+    else this.#caller.failed(this.#mistakeOf(answer));
   }
 
   failed(error: AppError): void {
@@ -110,6 +110,14 @@ export class Acquiring implements Pending {
     this.#queuedSince = nowMs;
     if (this.#desk.isStopping()) this.gaveUp(shuttingDown(), true);
     else this.#desk.waiting.add(this, answer);
+  }
+
+  /** Asking again finds its own id ended where the grant was lost on its way, and has expired. */
+  #mistakeOf(answer: Answer): AppError {
+    const isOwn = this.#queuedSince !== undefined;
+    return isOwn && answer.detail === CODES.MISTAKE.duplicate_request
+      ? missed()
+      : mistakeOf(answer);
   }
 
   #queuedMs(nowMs: number): number {

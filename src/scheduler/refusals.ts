@@ -48,6 +48,13 @@ export function mistakeOf(answer: Answer): AppError {
   }
 }
 
+/** Of a waiter that was granted a slot and could not be told so while it had it. */
+export function missed(): AppError {
+  return new AppError('lease_lost', 'Its slot ended before the request could be told of it.', {
+    retryAfterMs: DENIAL_RETRY_MS,
+  });
+}
+
 function invalidId(): AppError {
   return new AppError(
     'invalid_id',

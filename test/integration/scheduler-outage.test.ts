@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectRedis } from '../../src/redis/connection.ts';
+import { cellKeys } from '../../src/redis/keys.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { anAccount } from '../support/heart.ts';
 import { RedisProxy } from '../support/redis-proxy.ts';
@@ -226,6 +227,30 @@ describe('a lease whose link is gone', () => {
 
     expect(performance.now() - began).toBeLessThan(600);
     expect(lease.signal.reason).toMatchObject({ code: 'lease_lost' });
+    redis.disconnect();
+  });
+});
+
+describe('a waiter whose grant was lost on its way', () => {
+  it('hears so when it can ask again, and not that its own id is used', async () => {
+    const { scheduler, redis, cell, count } = await behindTheProxy({ leaseMs: 400 });
+    const survivor = await aScheduler({ redis: store.redis, cell }, [anAccount({ slots: 5 })]);
+    const asked = Array.from({ length: 5 }, () => scheduler.acquire({ targets: TARGETS }));
+    const [lease] = await Promise.all(asked);
+    const queued = once(scheduler.events, 'queued');
+    const waiting = scheduler.acquire({ targets: TARGETS, waitMs: 20_000 });
+    const answer = waiting.catch((error: unknown) => error);
+    await queued;
+
+    proxy.set('mute');
+    lease!.release().catch(() => undefined);
+    // Granted in the release's own tick; then the daemon is cut off until that has expired.
+    while ((await store.redis.hget(cellKeys(cell).cell, 'waiting')) !== '0') await count();
+    proxy.set('hole');
+    await untilTick(survivor, async () => (await count()) === 0);
+    proxy.set('open');
+
+    expect(await answer).toMatchObject({ code: 'lease_lost', retryAfterMs: 1000 });
     redis.disconnect();
   });
 });
