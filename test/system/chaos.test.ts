@@ -12,7 +12,6 @@ const CHOSEN = [
   'redis-kill-aof-everysec',
   'flushall',
   'reply-lost',
-  'upstream-hang',
 ];
 
 describe('under load', () => {
