@@ -11,7 +11,7 @@ const LEDGER = { settled: 0, reserved: 8 } as const;
 const EVERYBODY = '*\t';
 
 /** Structures that hold nothing but their sentinel when nobody holds or wants anything. */
-const EMPTY_AT_REST = ['requests', 'waiters', 'set-aside', 'line', 'timers'];
+const EMPTY_AT_REST = ['requests', 'waiters', 'set-aside', 'line'];
 
 /** One line for each thing that is left; none when the store is at rest. */
 export async function findLeftovers(redis: Redis): Promise<readonly string[]> {
