@@ -98,7 +98,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 async function startAll(start: Start): Promise<RunningDaemon> {
   const { logger, version, cleanup, source } = start;
   const simUrl = start.config.demo ? await startDemoUpstream(start) : undefined;
-  const config = new LiveConfig(onSimulator(start.config, simUrl));
+  const config = new LiveConfig(withSimulator(start.config, simUrl));
   const store = await openStore(start);
   const scheduler = await startScheduler(start, store);
   const runs = runProviders(config, store);
@@ -109,7 +109,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const metrics = createMetrics({ version });
   const reloading = new ReloadService({
     config,
-    source: source && { ...source, load: async (r) => onSimulator(await source.load(r), simUrl) },
+    source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
     apply: (next) => applyConfig(next, { config, scheduler, gateway, runs, logger }),
     logger,
     onEnd: (result) => metrics.reloads.inc({ result }),
@@ -122,10 +122,6 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   logger.info('serving', { url, version, daemon: scheduler.id });
   const { socketPath, cliCommand } = store;
   return { url, redis: { socketPath, cliCommand }, simUrl, reload, stop: () => cleanup.run() };
-}
-
-function onSimulator(config: Config, simUrl: string | undefined): Config {
-  return simUrl === undefined ? config : withSimulator(config, simUrl);
 }
 
 async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {

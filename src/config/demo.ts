@@ -25,8 +25,9 @@ export function demoTree(simUrl: string = NOT_YET): unknown {
   };
 }
 
-/** The same configuration with the simulator as every account's upstream. */
-export function withSimulator(config: Config, simUrl: string): Config {
+/** The same configuration with the simulator, if there is one, as every account's upstream. */
+export function withSimulator(config: Config, simUrl: string | undefined): Config {
+  if (simUrl === undefined) return config;
   const baseUrl = `${simUrl}/v1`;
   const accounts = config.accounts.map((account) => Object.freeze({ ...account, baseUrl }));
   return Object.freeze({ ...config, accounts: Object.freeze(accounts) });

@@ -7,12 +7,7 @@ import { FAULTS } from '../chaos/faults/index.ts';
 
 const REQUESTS = 400;
 const SEED = 11;
-const CHOSEN = [
-  'daemon-kill-before-settle',
-  'redis-kill-aof-everysec',
-  'flushall',
-  'reply-lost',
-];
+const CHOSEN = ['daemon-kill-before-settle', 'redis-kill-aof-everysec', 'flushall', 'reply-lost'];
 
 describe('under load', () => {
   it.each(CHOSEN)('%s breaks no promise', async (name) => {
