@@ -20,13 +20,15 @@ function presumed.correct(id, presumption, op)
   if fence ~= operations.batch[op + OP.fence] or not uses.tells_cost(op) then
     return false
   end
-  local cost = operations.batch[op + OP.reserve]
-  for scope, first in pairs({ [ledger.all] = period, [tenants.name_in(id)] = tenant_period }) do
+  local cost, tenant = operations.batch[op + OP.reserve], tenants.name_in(id)
+  for scope, first in pairs({ [ledger.all] = period, [tenant] = tenant_period }) do
     if first >= 0 then
       local entry = ledger.of(scope, first)
       ledger.settle(entry, 0, cost - reserve, false)
       entry.presumed = math.max(0, entry.presumed - reserve)
     end
   end
+  spend.book(tenant, uses.place_of(nil), -reserve)
+  spend.book(tenant, uses.place_of(op), cost)
   return true
 end

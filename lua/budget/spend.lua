@@ -7,9 +7,9 @@ function spend.begin()
   totals, runs = {}, {}
 end
 
---- `place` is where the release tells to book it (lib/uses.lua).
+--- `place` is where the release tells to book it (lib/uses.lua). Less than 0 takes back.
 function spend.book(tenant, place, cost)
-  if cost <= 0 then
+  if cost == 0 then
     return
   end
   local sums = totals[place.where]
@@ -33,7 +33,7 @@ local function add(key, fields, costs)
   for i = 1, #fields do
     local sum = (tonumber(sums[i]) or 0) + costs[i]
     words[2 * i - 1] = fields[i]
-    words[2 * i] = string.format('%d', sum < LEDGER.most and sum or LEDGER.most)
+    words[2 * i] = string.format('%d', math.max(0, math.min(sum, LEDGER.most)))
   end
   redis.call('HSET', key, unpack(words))
 end

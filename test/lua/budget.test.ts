@@ -229,6 +229,23 @@ describe('the budget gate', () => {
 });
 
 describe('spend', () => {
+  it('that was presumed is booked where it belongs once its holder tells', async () => {
+    const heart = await aBudgetHeart();
+    const fence = await heart.take('t/1', { reserveMicro: 40, leaseMs: 50, isFresh: true });
+    heart.now = 60;
+    await heart.send();
+    const presumed = await heart.redis.hgetall(heart.keys.spend);
+
+    const told = { ...settling('t/1', fence, 15), spend: 'deep\tgpt-4\trun-7' };
+    await heart.ask(told as ReturnType<typeof release>);
+    await heart.ask(told as ReturnType<typeof release>);
+
+    const spend = await heart.redis.hgetall(heart.keys.spend);
+    expect(presumed).toMatchObject({ '0\tt\t\t': '40' });
+    expect(spend).toMatchObject({ '0\tt\t\t': '0', '0\tt\tdeep\tgpt-4': '15' });
+    expect(await heart.redis.hget(heart.keys.runSpend, 't\trun-7')).toBe('15');
+  });
+
   it('is booked by tenant, route and model, and by run', async () => {
     const heart = await aBudgetHeart();
     const fence = await heart.take('t/1', { reserveMicro: 40 });
