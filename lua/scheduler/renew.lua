@@ -46,6 +46,8 @@ operations.handlers[KIND.register] = function(op, id, slot)
   if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1
   end
+  -- A store that forgot the grant alone has its waiter still.
+  waiters.forget(id)
   local _, expires_at = leases.begin(op, id, slot, account, target, fence,
     cell.tenants > 0 and tenants.get(tenants.name_in(id)) or nil)
   operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], fence, expires_at)

@@ -2,7 +2,7 @@
 // A store that has lost writes: nothing is granted blindly, holders register first, every excess is
 // counted.
 import { describe, expect, it } from 'vitest';
-import { counterOf, dumpOf, inFlightOf, leasesOf } from '../support/cell-state.ts';
+import { counterOf, dumpOf, inFlightOf, leasesOf, waitersOf } from '../support/cell-state.ts';
 import type { Heart } from '../support/heart.ts';
 import {
   aHeart,
@@ -196,6 +196,20 @@ describe('a lease that the store has lost', () => {
     expect(told[0]!.tag).toBe('renewed');
     expect(overage).toBe(1);
     expect(await inFlightOf(heart)).toEqual({ a1: 2 });
+  });
+
+  it('is made again in place of its waiter, where only the grant was lost', async () => {
+    const heart = await aHeart(store, [anAccount({ slots: 1 })]);
+    const first = await heart.take('t/1', { leaseMs: 9000 });
+    await heart.ask(acquire('t/2', { waitMs: 9000, leaseMs: 9000 }));
+    const restore = await snapshot(heart);
+    await heart.ask(release('t/1', first));
+    await restore();
+
+    await report(heart, [register('t/2', { fence: first + 1 })]);
+
+    expect(Object.keys(await leasesOf(heart)).sort()).toEqual(['t/1', 't/2']);
+    expect(await waitersOf(heart)).toEqual([]);
   });
 
   it('is made again once, however often it is registered', async () => {
