@@ -102,7 +102,7 @@ function resolveLocal({ pools, scheduler }: FileConfig): LocalPolicy | undefined
 const LABEL_DIGITS = 12;
 
 /** Not of the credential: a changed key is the same account, and no digest of a secret leaves us. */
-function labelOf(pool: string, name: string): string {
+export function labelOf(pool: string, name: string): string {
   return createHash('sha256').update(`${pool}\0${name}`).digest('hex').slice(0, LABEL_DIGITS);
 }
 

@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { startDaemon } from '../../src/daemon.ts';
 import { configSource } from '../../src/reload.ts';
 import { chat } from '../support/demo-daemon.ts';
+import { accountOf } from '../support/account-labels.ts';
 import { eventually } from '../support/eventually.ts';
 import { aFile, served, startLive, type LiveDaemon } from '../support/live-daemon.ts';
 import { useRedis } from '../support/redis.ts';
@@ -133,7 +134,7 @@ describe('a reload', () => {
     const answer = await running;
 
     await Promise.all([later.text(), answer.text()]);
-    const from = (one: Response) => [one.status, one.headers.get('x-slotkeeper-account')];
+    const from = (one: Response) => [one.status, accountOf(one)];
     expect([from(answer), from(later)]).toEqual([
       [200, 'a1'],
       [200, 'a3'],
@@ -164,7 +165,7 @@ describe('a reload', () => {
     const answer = await waiting;
 
     await Promise.all([answer.text(), running.then((one) => one.text())]);
-    expect([answer.status, answer.headers.get('x-slotkeeper-account')]).toEqual([200, 'a3']);
+    expect([answer.status, accountOf(answer)]).toEqual([200, 'a3']);
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { Speeds } from '../../src/rollout/speeds.ts';
 import { startSimulator } from '../../src/sim/server.ts';
+import { accountOf } from '../support/account-labels.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLive, type File, type LiveDaemon } from '../support/live-daemon.ts';
 import { useRedis } from '../support/redis.ts';
@@ -40,7 +41,7 @@ async function accountFor(daemon: LiveDaemon, session: string, model = 'deep') {
   });
   await answer.text();
   expect(answer.status).toBe(200);
-  return answer.headers.get('x-slotkeeper-account');
+  return accountOf(answer);
 }
 
 const SESSIONS = Array.from({ length: 60 }, (_, i) => `session-${i}`);

@@ -2,6 +2,7 @@
 // accounts `a1` and `a2` of pool `openai` at a simulated upstream. Stopped when its test ends.
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished } from 'vitest';
+import { accountOf } from './account-labels.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startDaemon } from '../../src/daemon.ts';
 import { createLogger } from '../../src/log/logger.ts';
@@ -99,6 +100,6 @@ export async function served(url: string, ask: () => Promise<Response>, count: n
   return {
     url,
     statuses: [...new Set(answers.map(({ status }) => status))],
-    accounts: [...new Set(answers.map(({ headers }) => headers.get('x-slotkeeper-account')))],
+    accounts: [...new Set(answers.map(accountOf))],
   };
 }
