@@ -7,6 +7,7 @@ import type { Outcome } from '../core/domain.ts';
 /** Signs beside statuses. */
 export const ERROR_SIGNS = [
   'insufficient_quota',
+  'content_refused',
   'connect_refused',
   'connect_timeout',
   'timeout',
@@ -48,6 +49,7 @@ const DEFAULT_ROWS = {
   '408': { outcome: 'overloaded', ...SICK },
   '429': { outcome: 'rate_limited', ...LIMITED },
   insufficient_quota: { outcome: 'unusable', ...ELSEWHERE },
+  content_refused: { outcome: 'ignored', ...NOTHING },
   '5xx': { outcome: 'failed', ...BROKEN },
   // The server does not know this endpoint: whoever asks for it must not make the account look sick.
   '501': { outcome: 'ignored', ...ELSEWHERE },

@@ -5,7 +5,10 @@ import { AppError, type ErrorCode } from '../core/errors.ts';
 import { signOfError } from './signs.ts';
 
 /** The signs that a connection can show. */
-export type TransportSign = Exclude<ErrorSign, 'insufficient_quota' | 'unparsable'>;
+export type TransportSign = Exclude<
+  ErrorSign,
+  'insufficient_quota' | 'content_refused' | 'unparsable'
+>;
 
 export interface UpstreamFailure {
   /** Undefined where the upstream is not to blame. */

@@ -44,7 +44,7 @@ export function verdictOnAnswer(answer: Judged, table: OutcomeTable): Verdict {
   const { status, headers, body } = answer;
   if (status >= 200 && status < 300) return SUCCEEDED;
   const limit = status === 429 ? limitIn(body, answer.model) : 'account';
-  const sign: Sign = limit === 'quota' ? 'insufficient_quota' : `${status}`;
+  const sign = limit === 'quota' ? 'insufficient_quota' : signOf(status, body);
   const verdict = verdictOnFailure(sign, table);
   if (verdict.outcome === 'overloaded') return { ...verdict, retryAfterMs: retryAfterMs(headers) };
   if (verdict.outcome !== 'rate_limited' || limit === 'quota') return verdict;
@@ -54,6 +54,24 @@ export function verdictOnAnswer(answer: Judged, table: OutcomeTable): Verdict {
 /** The verdict on an attempt that broke. */
 export function verdictOnFailure(sign: Sign, table: OutcomeTable): Verdict {
   return { sign, ...rowOf(table, sign) };
+}
+
+/**
+ * A 403 is about the account's credential, unless it says that it is about what was asked, or comes
+ * from something in between: no caller must be able to take an account out of use.
+ */
+function signOf(status: number, body: string): Sign {
+  if (status !== 403 || body === '') return `${status}`;
+  if (!/^\s*[{[]/.test(body)) return 'unparsable';
+  const { code, type, message } = errorIn(body);
+  return [code, type, message].some(isAboutContent) ? 'content_refused' : '403';
+}
+
+const CONTENT =
+  /\b(?:moderation|flagged|content[ _-](?:policy|filter\w*|management)|safety|harmful)\b/i;
+
+function isAboutContent(words: unknown): boolean {
+  return typeof words === 'string' && CONTENT.test(words.replaceAll('_', ' '));
 }
 
 /** Words by which upstreams say that money, not a rate, has run out. */

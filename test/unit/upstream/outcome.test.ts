@@ -27,6 +27,7 @@ describe('a sign', () => {
     ['422', 'ignored', false, false, false],
     ['429', 'rate_limited', true, true, false],
     ['insufficient_quota', 'unusable', true, false, false],
+    ['content_refused', 'ignored', false, false, false],
     ['500', 'failed', true, false, true],
     ['501', 'ignored', true, false, false],
     ['502', 'overloaded', true, true, true],
@@ -83,6 +84,33 @@ describe('an answer', () => {
       defer: false,
     });
   });
+
+  it.each([
+    {
+      error: { code: 403, message: 'Your input was flagged', metadata: { reasons: ['violence'] } },
+    },
+    { error: { code: 'content_policy_violation', message: 'No.' } },
+    { error: { type: 'moderation_error', message: 'No.' } },
+  ])('of 403 with %j is about what was asked, and punishes nobody', (body) => {
+    const verdict = verdictOnAnswer(anAnswer(403, body), DEFAULT_OUTCOMES);
+
+    expect(verdict).toMatchObject({ sign: 'content_refused', outcome: 'ignored', failover: false });
+  });
+
+  it('of 403 that is no JSON comes from something in between, and disables no account', () => {
+    const verdict = verdictOnAnswer(anAnswer(403, '<html>Blocked</html>'), DEFAULT_OUTCOMES);
+
+    expect(verdict).toMatchObject({ sign: 'unparsable', outcome: 'failed', failover: true });
+  });
+
+  it.each(['', { error: { code: 'account_deactivated', message: 'Not allowed.' } }])(
+    'of 403 with %j says that the account is dead',
+    (body) => {
+      const verdict = verdictOnAnswer(anAnswer(403, body), DEFAULT_OUTCOMES);
+
+      expect(verdict).toMatchObject({ sign: '403', outcome: 'unusable' });
+    },
+  );
 
   it.each(['', 'null', '[]', '{"error":null}', '{"error":"gpt-4"}', '{"error":{"code":7}}'])(
     'of 429 with the odd body %j is a rate limit',
