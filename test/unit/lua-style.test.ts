@@ -161,8 +161,8 @@ describe('the keys of every script', () => {
         const lists = keyLists(registry, keys);
         const retired = [keys.concurrency({ pool: 'gone', model: 'gone' })];
 
-        const { runs, runsUsed, directory } = keys;
-        const all = { ...scriptKeys(keys), runs, runs_used: runsUsed, directory };
+        const { runs, runsUsed, directory, speeds } = keys;
+        const all = { ...scriptKeys(keys), runs, runs_used: runsUsed, directory, speeds };
         const bound = bindKeys(script, all, { ...lists, retired });
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
