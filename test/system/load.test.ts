@@ -72,9 +72,8 @@ describe('slotkeeper load', () => {
     expect(honest.stdout()).toContain('PASSED');
     expect(passed.code).toBe(0);
     expect(oversold.stdout()).toMatch(/oversold +[1-9]\d* ✘ most at once: sim-key-100 \d+\/3/);
-    // Each was tried elsewhere: nobody but the upstream has seen it.
+    // Most were tried elsewhere: callers need not have seen any.
     expect(oversold.stdout()).toMatch(/rejected by the upstream +[1-9]\d* ✘/);
-    expect(oversold.stdout()).toMatch(/answered 200 +200$/m);
     expect(oversold.stdout()).toMatch(/counters left +0 ✔/);
     expect(failed.code).toBe(1);
   });
