@@ -151,12 +151,23 @@ each(key_ledger, function(field, raw)
   end
 end)
 
-local waiting, in_line = 0, 0
+local waiting, by_state = 0, {}
 each(key_waiters, function(_, raw)
   waiting = waiting + 1
-  in_line = in_line + (string.byte(raw, 2) ~= WAITING.granted and 1 or 0)
+  add(by_state, string.byte(raw, 2), 1)
 end)
+
+--- Waiters of these states have a place each between two texts.
+local function compare_places(name, states, from, to)
+  local expected = 0
+  for _, state in ipairs(states) do
+    expected = expected + (by_state[state] or 0)
+  end
+  compare('waiting', name, expected, redis.call('ZLEXCOUNT', key_line, '[' .. from, '(' .. to))
+end
+
 compare('waiting', 'waiters', waiting, tonumber(redis.call('HGET', key_cell, 'waiting') or 0))
-compare('waiting', 'line', in_line, redis.call('ZLEXCOUNT', key_line, '[p', '(r'))
+compare_places('line', { WAITING.queued, WAITING.parked }, 'p', 'r')
+compare_places('preferring', { WAITING.preferring }, 'a', 'b')
 compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)
 return { 'audited', count, unpack(differences) }

@@ -29,6 +29,8 @@
 --- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
 --- @key run_spend HASH "tenant TAB run" -> micro-units
 --- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
+--- @key sessions HASH "tenant/digest" -> the account of a session, the younger generation
+--- @key sessions_before HASH the same, the older generation
 --- @key registry STRING the registered configuration as JSON
 --- @key class[] ZSET account -> place; those of the old registry and of the new
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
@@ -77,7 +79,8 @@ end
 local function keep_sentinels()
   for _, key in ipairs({ key_requests, key_finished, key_finished_before, key_accounts,
     key_inflight, key_targets, key_replies, key_set_aside, key_waiters, key_demands, key_flows,
-    key_tenants, key_tenant_state, key_account_state, key_health, key_ledger, key_spend, key_run_spend }) do
+    key_tenants, key_tenant_state, key_account_state, key_health, key_ledger, key_spend, key_run_spend,
+    key_sessions, key_sessions_before }) do
     redis.call('HSET', key, SENTINEL.name, 0)
   end
   for _, key in ipairs({ key_expiries, key_daemons, key_timers, key_spend_runs }) do
@@ -160,9 +163,7 @@ for i = 1, #accounts, 2 do
 end
 redis.call('DEL', key_targets)
 redis.call('HSET', key_targets, SENTINEL.name, 0)
-for i = 1, #targets, 2 do
-  redis.call('HSET', key_targets, targets[i], targets[i + 1])
-end
+listed.store(key_targets, targets)
 for i = 0, concurrency_count - 1 do
   redis.call('SETNX', key_concurrency(i), 0)
 end
@@ -170,10 +171,7 @@ for i = 0, retired_count - 1 do
   redis.call('DEL', key_retired(i))
 end
 register_tenants(listed.texts(arg_tenants))
-local budget = listed.texts(arg_budget)
-for i = 1, #budget, 2 do
-  redis.call('HSET', key_ledger, budget[i], budget[i + 1])
-end
+listed.store(key_ledger, listed.texts(arg_budget))
 redis.call('SET', key_registry, arg_registry)
 redis.call('HSET', key_cell, 'generation', next_generation, 'registry', arg_name, 'touches', 0)
 return { 'configured', next_generation }

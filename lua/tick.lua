@@ -32,6 +32,8 @@
 --- @key spend HASH "period TAB tenant TAB route TAB model" -> micro-units
 --- @key run_spend HASH "tenant TAB run" -> micro-units
 --- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
+--- @key sessions HASH "tenant/digest" -> the account of a session (sessions/sticky.lua), younger
+--- @key sessions_before HASH the same, the older generation
 --- @key class[] ZSET account -> load ratio x LOAD.touches + last touch
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed see lib/head.lua
@@ -41,6 +43,7 @@
 --- @arg holdings string one line a lease to register: "account TAB pool TAB model"
 --- @arg spends string one line a place to book a cost under: "route TAB model TAB run"
 --- @arg excludes string one line a move: the accounts that were tried, joined by TAB
+--- @arg sessions string one line an operation that names a session, see sessions/sessions.lua
 --- @arg operations packed 40 bytes each, see lib/operations.lua
 --- @arg id[] string "tenant/id" of each operation
 --- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms wake_in limits notices alarms answers
@@ -82,6 +85,8 @@
 --- @include scheduler/mixed.lua
 --- @include scheduler/preferred.lua
 --- @include scheduler/choice.lua
+--- @include sessions/sessions.lua
+--- @include sessions/sticky.lua
 --- @include waiting/notices.lua
 --- @include tenants/tenants.lua
 --- @include budget/ledger.lua
@@ -91,9 +96,12 @@
 --- @include waiting/flows.lua
 --- @include waiting/tags.lua
 --- @rules
+--- @include waiting/waiter_record.lua
 --- @include waiting/waiters.lua
+--- @include sessions/preferring.lua
 --- @include waiting/parking.lua
 --- @include waiting/queue.lua
+--- @include waiting/heads.lua
 --- @include waiting/hand_off.lua
 --- @include budget/presumed.lua
 --- @include scheduler/leases.lua
@@ -130,6 +138,8 @@ tenants.begin()
 ledger.begin()
 spend.begin()
 alarms.begin()
+sessions.begin()
+sticky.begin()
 pools.begin()
 flows.begin()
 waiters.begin()

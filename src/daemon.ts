@@ -100,7 +100,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const simUrl = start.config.demo ? await startDemoUpstream(start) : undefined;
   const config = new LiveConfig(withSimulator(start.config, simUrl));
   const store = await openStore(start);
-  const scheduler = await startScheduler(start, store);
+  const scheduler = await startScheduler({ ...start, config }, store);
   const runs = runProviders(config, store);
   const { cell } = config.scheduler;
   const rollout = await startRollouts({ ...store, cell, config, scheduler, logger });
@@ -205,6 +205,7 @@ async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
     redis,
     keyStyle,
     timeoutMs: config.redis.timeoutMs,
+    sessions: () => config.sessions,
     watchServer: !isOurs,
   });
   logScheduler(scheduler.events, logger);

@@ -57,6 +57,14 @@ function health.allows(account, model)
   return not record or conditions.allows(record, model, cell.now)
 end
 
+--- Whether more than a rest keeps the account from the model: it is disabled, or its breaker is open.
+function health.is_sick(account, model)
+  local record = account[ACCOUNT.health]
+  local entry = record and record.entries[model]
+  return record and (record.disabled or entry ~= nil and entry.state ~= BREAKER.closed
+    and not conditions.allows(record, model, cell.now))
+end
+
 --- Accounts that their health keeps from the model, by name, and how many; perhaps nil.
 function health.blocked(model)
   return view.blocked[model]

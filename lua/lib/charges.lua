@@ -35,3 +35,12 @@ end
 function charges.tokens(lease)
   return (struct.unpack('<I4', lease[LEASE.raw], PACKED.granted_at + 17))
 end
+
+--- What a lease remembers of its session (sessions/sessions.lua), or ''.
+function charges.session(lease)
+  local raw, at = lease[LEASE.raw], PACKED.fixed + 1
+  for _ = 1, 2 do
+    at = at + 1 + (string.byte(raw, at) or 0)
+  end
+  return string.sub(raw, at + 1, at + (string.byte(raw, at) or 0))
+end

@@ -9,6 +9,14 @@ function commit.write(command, key, words, count)
   end
 end
 
+local function reply_with(set_aside)
+  return { 'ok', cell.now, cell.incarnation, cell.sequence,
+    (expiry.more or timers.more or parking.more or hand_off.more) and 1 or 0, expiry.reaped,
+    cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
+    math.max(0, cell.keep_until - cell.now), timers.wake_in(), operations.limits(), notices.own(),
+    alarms.text(), operations.answers() }
+end
+
 function commit.run()
   local set_aside = requests.commit()
   expiry.commit()
@@ -24,16 +32,13 @@ function commit.run()
   flows.commit()
   ledger.commit()
   spend.commit()
+  sticky.commit()
   daemons.commit()
   cell.commit()
   accounts.keep()
   memory.keep()
   notices.commit()
-  local reply = { 'ok', cell.now, cell.incarnation, cell.sequence,
-    (expiry.more or timers.more or parking.more or hand_off.more) and 1 or 0, expiry.reaped,
-    cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
-    math.max(0, cell.keep_until - cell.now), timers.wake_in(), operations.limits(), notices.own(),
-    alarms.text(), operations.answers() }
+  local reply = reply_with(set_aside)
   if operations.count() > 0 then
     replies.keep(reply)
   end

@@ -4,6 +4,7 @@
 
 function head.begin()
   head.generation, head.incarnation, head.sequence, head.batch, head.track, head.clock,
-    head.gap_ms, head.recovery_ms, head.remember_ms, head.remember_max, head.most_waiters =
-    struct.unpack('<ddddBdddddd', arg_head)
+    head.gap_ms, head.recovery_ms, head.remember_ms, head.remember_max, head.most_waiters,
+    head.session_ms, head.most_sessions, head.prefer_ms =
+    struct.unpack('<ddddBddddddddd', arg_head)
 end

@@ -18,3 +18,10 @@ function listed.texts(packed)
   end
   return texts
 end
+
+--- Writes texts of which each other one is a field of `key` and its value.
+function listed.store(key, texts)
+  for i = 1, #texts, 2 do
+    redis.call('HSET', key, texts[i], texts[i + 1])
+  end
+end

@@ -28,10 +28,12 @@ function operations.answer(tag, detail, model, account, fence, at)
     struct.pack('<BBI2I4dd', tag, detail or 0, model or 0, account or 0, fence or 0, at or 0)
 end
 
---- The tenant's rates after the current operation, 24 bytes (tenants/tenant_rates.lua).
-function operations.tell_limits(packed)
-  local n = #limits
-  limits[n + 1], limits[n + 2] = string.char(current - 1), packed
+--- The tenant's rates after the current operation, 24 bytes, where it has any.
+function operations.tell_limits(tenant)
+  if tenant_rates.has(tenant) then
+    local n = #limits
+    limits[n + 1], limits[n + 2] = string.char(current - 1), tenant_rates.limits(tenant)
+  end
 end
 
 function operations.limits()
@@ -45,6 +47,7 @@ function operations.borrow(waiter)
   batch[borrowed + OP.lease_ms], batch[borrowed + OP.fence] = waiter.lease_ms, waiter.arrived
   batch[borrowed + OP.claim], batch[borrowed + OP.tokens] = waiter.claim, waiter.tokens
   batch[borrowed + OP.wait_ms], batch[borrowed + OP.reserve] = 0, waiter.reserve
+  sessions.lend(borrowed, waiter.session)
   return borrowed
 end
 
@@ -130,6 +133,7 @@ function operations.load()
   requests.load(slots, order.looked_up, order.looked_up_count)
   finished.load(order.acquired, order.acquired_count)
   choice.load(order.demanded)
+  sessions.load()
 end
 
 --- Everything but acquires.

@@ -17,10 +17,11 @@ end
 --- terms also the tenant's period (s), the hold that it was charged (ms), and the pool of the flow.
 function records.seal(lease, batch, op, now, expires_at, daemon, state)
   local account, pool = lease[LEASE.account], lease[LEASE.pool] or ''
-  lease[LEASE.raw] = pack('<BBI2dddddI4I4BI2Bc0Bc0BI4I4Bc0', 1, lease[LEASE.flags],
+  local session = lease[LEASE.session] or ''
+  lease[LEASE.raw] = pack('<BBI2dddddI4I4BI2Bc0Bc0Bc0I4I4Bc0', 1, lease[LEASE.flags],
     lease[LEASE.model], lease[LEASE.fence], expires_at, batch[op + OP.claim], now,
     batch[op + OP.reserve], batch[op + OP.tokens], lease[LEASE.period], state, 1, #account, account,
-    #daemon, daemon, 0, lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
+    #daemon, daemon, #session, session, lease[LEASE.tenant_period], lease[LEASE.charged], #pool, pool)
 end
 
 --- Makes `lease` one that terms may have something to remember of; `seal` makes its record.

@@ -1,17 +1,15 @@
 -- acquire: the same id and claim again is the same lease or place; a new id gets one, or a reason.
 local function deny(reason, retry_after_ms, tenant)
   operations.answer(TAG.denied, reason, 0, 0, 0, retry_after_ms)
-  if tenant_rates.has(tenant) then
-    operations.tell_limits(tenant_rates.limits(tenant))
-  end
+  operations.tell_limits(tenant)
 end
 
 --- Answers for an id that is not new. The same lease again lives on as its caller will trust it.
 local function answer_again(op, id, slot, lease)
   if lease and records.claim(lease) == operations.batch[op + OP.claim] then
     local account = accounts.get(lease[LEASE.account])
-    return operations.answer(TAG.replayed, 0, lease[LEASE.model], account and account[ACCOUNT.index],
-      lease[LEASE.fence], leases.extend(op, id, slot, lease))
+    return operations.answer(TAG.replayed, sessions.detail_before(lease), lease[LEASE.model],
+      account and account[ACCOUNT.index], lease[LEASE.fence], leases.extend(op, id, slot, lease))
   end
   local how = not lease and finished.of(id, slot)
   if how == END.cancelled then
@@ -30,12 +28,11 @@ local function mistake_of(op, id, targets)
 end
 
 local function grant(op, id, slot, account, number, targets, tenant)
-  local fence = cell.next_fence()
-  local lease, expires_at = leases.begin(op, id, slot, account, targets[number], fence, tenant, targets.home)
-  operations.answer(TAG.granted, number - 1, lease[LEASE.model], account[ACCOUNT.index], fence, expires_at)
-  if tenant and tenant_rates.has(tenant) then
-    operations.tell_limits(tenant_rates.limits(tenant))
-  end
+  local lease, expires_at =
+    leases.begin(op, id, slot, account, targets[number], cell.next_fence(), tenant, targets.home)
+  operations.answer(TAG.granted, sessions.detail(op, number), lease[LEASE.model],
+    account[ACCOUNT.index], lease[LEASE.fence], expires_at)
+  operations.tell_limits(tenant)
 end
 
 --- Grants, queues or denies a new request.
@@ -50,7 +47,7 @@ local function decide(op, id, slot, targets)
   elseif not reason and cell.waiting > 0 and queue.is_behind(targets, id) then
     reason, waits = REASON.pool_full, true
   elseif not reason then
-    local account, number, ms = choice.pick(targets)
+    local account, number, ms = sessions.pick(op, targets)
     if account then
       return grant(op, id, slot, account, number, targets, tenant)
     end

@@ -39,10 +39,8 @@ local function take_bound(i, op, id, slot, targets)
   local _, expires_at = leases.begin(op, id, slot, account, target, fence, tenant, targets.home)
   operations.answered[i] = operations.packed(TAG.granted, number - 1, target.model,
     account[ACCOUNT.index], fence, expires_at)
-  if tenant_rates.has(tenant) then
-    operations.set_current(i)
-    operations.tell_limits(tenant_rates.limits(tenant))
-  end
+  operations.set_current(i)
+  operations.tell_limits(tenant)
   return true
 end
 
@@ -59,7 +57,7 @@ operations.runs[KIND.acquire] = function(list, at, length)
     local slot, targets = slot_of[id], demands[batch[op + OP.demand]]
     -- Nothing is held under an id that was made just now, unless this batch holds it.
     local is_new = may_take and targets and held[slot] == nil
-      and batch[op + OP.flags] % 2 == ACQUIRE.fresh and batch[op + OP.lease_ms] >= 1
+      and batch[op + OP.flags] % ACQUIRE.priority == ACQUIRE.fresh and batch[op + OP.lease_ms] >= 1
     if not (is_new and take(i, op, id, slot, targets)) then
       operations.set_current(i)
       acquire.execute(op, id, slot, targets)

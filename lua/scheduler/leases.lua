@@ -6,10 +6,14 @@
 --- and whether that daemon must claim it first (`state`).
 function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon, state)
   local lease, batch, now = requests.blank(slot), operations.batch, cell.now
-  local expires_at = now + batch[op + OP.lease_ms]
-  if tenant or cell.is_budgeted or cell.waiting > 0 then
+  local expires_at, session = now + batch[op + OP.lease_ms], sessions.of(op)
+  if session then
+    sessions.granted(session, id, account)
+  end
+  if tenant or session or cell.is_budgeted or cell.waiting > 0 then
     records.bind(lease, batch[op + OP.flags] % 2, target.model, fence, account[ACCOUNT.name],
       tenant and tenant[TENANT.name] or tenants.name_in(id))
+    sessions.mark(lease, op)
     terms.charge(lease, account, op, tenant, id, home)
     if tenant then
       tenants.changed(tenant)

@@ -3,9 +3,7 @@
 
 --- Its daemon does not listen: it keeps its place, and is out of everybody's way.
 function parking.park(waiter)
-  if waiter.state == WAITING.queued then
-    waiters.dequeue(waiter)
-  end
+  waiters.leave[waiter.state](waiter)
   waiter.state = WAITING.parked
   redis.call('ZADD', key_line, 0, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
   waiters.write(waiter)

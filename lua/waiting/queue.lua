@@ -76,7 +76,7 @@ local function new_waiter(op, id, targets, number)
     tokens = batch[op + OP.tokens], reserve = batch[op + OP.reserve], arrived = arrived,
     deadline = arrived + batch[op + OP.wait_ms], daemon = arg_daemon, pool = targets.home,
     order = order_of(arrived, math.floor(batch[op + OP.flags] / ACQUIRE.priority)),
-    tenant = tenants.name_in(id) }
+    tenant = tenants.name_in(id), session = sessions.of(op) }
 end
 
 --- Whether the flow waits for as many other demands as it may: each costs a place that moves with

@@ -4,28 +4,15 @@
 --   granted  it was handed a lease that its daemon has not claimed yet (a timer "c")
 -- Order within a tenant is arrival + priority x step, so a low priority ages by itself.
 local seen -- id -> its waiter, or false
-local FORMAT = '<BBI2I4dI4dddc23Bc0B'
+waiters.leave = {} -- state -> function(waiter): takes it from its place
 
 function waiters.begin()
   seen = {}
 end
 
-local function decode(id, raw)
-  if not raw or #raw < WAITERS.fixed or string.byte(raw, 1) ~= 1 then
-    return false
-  end
-  local _, state, demand, lease_ms, claim, tokens, reserve, arrived, deadline, order, daemon, length =
-    struct.unpack(FORMAT, raw)
-  return { id = id, state = state, demand = demand, lease_ms = lease_ms, claim = claim,
-    tokens = tokens, reserve = reserve, arrived = arrived, deadline = deadline, order = order,
-    daemon = daemon, pool = string.sub(raw, #raw - length + 1), tenant = tenants.name_in(id) }
-end
-
 --- Its record, as it is now.
 function waiters.write(waiter)
-  redis.call('HSET', key_waiters, waiter.id, struct.pack(FORMAT .. 'c0', 1, waiter.state,
-    waiter.demand, waiter.lease_ms, waiter.claim, waiter.tokens, waiter.reserve, waiter.arrived,
-    waiter.deadline, waiter.order, #waiter.daemon, waiter.daemon, #waiter.pool, waiter.pool))
+  redis.call('HSET', key_waiters, waiter.id, waiter_record.encode(waiter))
 end
 
 --- The waiter of an id, or false.
@@ -34,7 +21,7 @@ function waiters.get(id)
     return false
   end
   if seen[id] == nil then
-    seen[id] = decode(id, redis.call('HGET', key_waiters, id))
+    seen[id] = waiter_record.decode(id, redis.call('HGET', key_waiters, id))
   end
   return seen[id]
 end
@@ -68,17 +55,28 @@ function waiters.discard(flow, demand, id, place)
   end
 end
 
---- To its place in its tenant's line.
+--- To its place in its tenant's line, unless its session keeps it elsewhere for a while.
 function waiters.enqueue(waiter)
+  if waiter.session and sessions.holds_back(waiter) then
+    return
+  end
   waiter.state = WAITING.queued
   redis.call('ZADD', key_line, 0, 'q' .. waiters.line_of(waiter))
   local tenant = tenants.get(waiter.tenant)
   flows.join(waiters.flow_of(waiter), waiter.demand, not (tenant and tenant[TENANT.blocked]))
 end
 
-function waiters.dequeue(waiter)
+waiters.leave[WAITING.queued] = function(waiter)
   redis.call('ZREM', key_line, 'q' .. waiters.line_of(waiter))
   flows.leave(waiters.flow_of(waiter), waiter.demand)
+end
+
+waiters.leave[WAITING.parked] = function(waiter)
+  redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
+end
+
+waiters.leave[WAITING.granted] = function(waiter)
+  timers.clear('c', waiter.id)
 end
 
 --- A new waiter joins its line.
@@ -93,7 +91,7 @@ end
 --- The calling daemon holds it from now on, and listens.
 function waiters.adopt(waiter)
   if waiter.state == WAITING.parked then
-    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
+    waiters.leave[WAITING.parked](waiter)
     waiters.enqueue(waiter)
     -- It was not there when this tick handed slots on.
     hand_off.more = true
@@ -111,13 +109,7 @@ end
 
 --- The waiter waits no more.
 function waiters.remove(waiter)
-  if waiter.state == WAITING.queued then
-    waiters.dequeue(waiter)
-  elseif waiter.state == WAITING.parked then
-    redis.call('ZREM', key_line, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
-  else
-    timers.clear('c', waiter.id)
-  end
+  waiters.leave[waiter.state](waiter)
   redis.call('HDEL', key_waiters, waiter.id)
   timers.clear('d', waiter.id)
   seen[waiter.id] = false
@@ -143,7 +135,7 @@ end
 --- It got a lease that its daemon must claim; returns within how many ms.
 function waiters.hand(waiter)
   local claim_ms = math.min(WAITING.claim_ms, math.ceil(waiter.lease_ms / 2))
-  waiters.dequeue(waiter)
+  waiters.leave[waiter.state](waiter)
   waiter.state = WAITING.granted
   waiters.write(waiter)
   timers.set('c', waiter.id, cell.now + claim_ms)

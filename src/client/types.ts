@@ -20,6 +20,8 @@ interface SlotRequestBase {
   readonly priority?: number;
   /** Estimated input and output, charged to rates of tokens. */
   readonly tokens?: number;
+  /** The conversation that it belongs to: the account that served it before is preferred. */
+  readonly session?: string;
   /** Estimated cost in micro-units, held under the budgets until the release. */
   readonly reserveMicro?: number;
 }

@@ -17,6 +17,7 @@ const LIVE = [
   'budget',
   'prices',
   'runs',
+  'sessions',
   'tenants',
   'admin',
   'scheduler.waitMs',

@@ -5,7 +5,8 @@ import { AppError } from '../core/errors.ts';
 import { parseMoney } from '../core/money.ts';
 import type { Period } from '../core/periods.ts';
 import { readTemplate, type Template } from '../core/template.ts';
-import type { budgetSchema, pricesSchema, runsSchema, SESSION_SOURCES } from './costs-schema.ts';
+import type { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
+import type { SessionSource } from './sessions-schema.ts';
 
 export interface BudgetConfig {
   readonly currency: string;
@@ -28,7 +29,7 @@ export interface PriceConfig {
   readonly cachedInputMicro: number;
 }
 
-export type SessionSource = (typeof SESSION_SOURCES)[number];
+export type { SessionSource } from './sessions-schema.ts';
 
 export interface RunsConfig {
   readonly session: Template;

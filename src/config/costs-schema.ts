@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseMoney } from '../core/money.ts';
 import { isTimeZone, PERIODS } from '../core/periods.ts';
 import { templateFault } from '../core/template.ts';
+import { sessionSources } from './sessions-schema.ts';
 
 const MAX_AMOUNT = 1_000_000;
 
@@ -83,14 +84,6 @@ export const pricesSchema = z
   .default({})
   .meta({ description: 'Prices by model or pool/model, over those that we know.' });
 
-/** Where a session's id may stand in a request. */
-export const SESSION_SOURCES = [
-  'header',
-  'user',
-  'metadata.session_id',
-  'metadata.user_id',
-] as const;
-
 export const runsSchema = z
   .strictObject({
     sessionPattern: z
@@ -105,15 +98,12 @@ export const runsSchema = z
         description:
           'Form of a session id that holds a run id: `{}` is any part, `{run}` the run id.',
       }),
-    sessionFrom: z
-      .array(z.enum(SESSION_SOURCES))
-      .max(4)
-      .default(['header'])
-      .meta({
-        description:
-          'Where a session id is looked for, in this order: `header` (x-slotkeeper-session), or ' +
-          'the fields `user`, `metadata.session_id`, `metadata.user_id` of the body.',
-      }),
+    sessionFrom: sessionSources.default(['header']).meta({
+      description:
+        'Where a session id that holds a run id is looked for, in this order: `header` ' +
+        '(x-slotkeeper-session), or the fields `user`, `prompt_cache_key`, ' +
+        '`metadata.session_id`, `metadata.user_id` of the body.',
+    }),
     stickyProvider: z.boolean().default(true).meta({
       description: 'Whether the provider of a run’s first request serves its others too.',
     }),

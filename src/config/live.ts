@@ -71,6 +71,10 @@ export class LiveConfig implements Config {
     return this.#current.runs;
   }
 
+  get sessions() {
+    return this.#current.sessions;
+  }
+
   get tenants() {
     return this.#current.tenants;
   }

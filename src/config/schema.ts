@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
+import { logSchema } from './log-schema.ts';
 import { httpUrl, model, name } from './names.ts';
 import {
   failoverSchema,
@@ -14,6 +15,7 @@ import {
 import { redisSchema } from './redis-schema.ts';
 import { rolloutsSchema, type RolloutConfig } from './rollouts-schema.ts';
 import { routesSchema, type RouteConfig } from './routes-schema.ts';
+import { sessionsSchema } from './sessions-schema.ts';
 import {
   expectedDaemons,
   onLostStore,
@@ -191,21 +193,12 @@ const pool = z.strictObject({
   accounts: z.array(account).max(10_000),
 });
 
-const log = z
-  .strictObject({
-    level: z.enum(['error', 'warn', 'info', 'debug']).default('info').meta({
-      description: 'Least severe level that is written.',
-      env: 'SLOTKEEPER_LOG_LEVEL',
-    }),
-  })
-  .prefault({});
-
 /** The whole configuration as a file may say it. Cross-checks live in config/load.ts. */
 export const configSchema = z.strictObject({
   server,
   redis: redisSchema,
   scheduler,
-  log,
+  log: logSchema,
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
   routes: routesSchema,
   failover: failoverSchema,
@@ -213,6 +206,7 @@ export const configSchema = z.strictObject({
   budget: budgetSchema,
   prices: pricesSchema,
   runs: runsSchema,
+  sessions: sessionsSchema,
   tenants: tenantsSchema,
   admin: adminSchema,
 });
@@ -262,6 +256,7 @@ export interface Config {
   /** Configured prices, by model or pool/model. */
   readonly prices: ReadonlyMap<string, PriceConfig>;
   readonly runs: RunsConfig;
+  readonly sessions: Readonly<FileConfig['sessions']>;
   /** By name. Others may have been created through the admin API. */
   readonly tenants: ReadonlyMap<string, TenantConfig>;
   readonly admin: Readonly<FileConfig['admin']>;

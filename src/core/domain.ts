@@ -47,7 +47,15 @@ export interface Grant {
   readonly expiresAtMs: number;
   /** True when an earlier acquire with the same id had already been granted this lease. */
   readonly replayed: boolean;
+  /** Undefined for a request without a session. */
+  readonly sticky: StickyResult | undefined;
 }
+
+/**
+ * How an account came to serve a session: it did before; another did before and still may; another
+ * did before and cannot any more; the session is new.
+ */
+export type StickyResult = 'hit' | 'spilled' | 'rebound' | 'bound';
 
 export type ReleaseResult = 'released' | 'already';
 export type CancelResult = 'cancelled' | 'was_granted' | 'already';

@@ -1,7 +1,7 @@
 // What the heart says about itself. It knows no metrics and no logger: metrics/observe.ts and the
 // daemon's logger listen here.
 import { EventEmitter } from 'node:events';
-import type { DenialReason, Outcome, Target } from './domain.ts';
+import type { DenialReason, Outcome, StickyResult, Target } from './domain.ts';
 
 /** Why the store could not serve: keys on their way between nodes of a Cluster, or anything else. */
 export const OUTAGE_CAUSES = ['slot_moving', 'unavailable'] as const;
@@ -9,7 +9,13 @@ export type OutageCause = (typeof OUTAGE_CAUSES)[number];
 
 export interface SchedulerEvents {
   /** A slot was taken. `replayed` is true when the id had been granted before. */
-  granted: { readonly account: string; readonly target: Target; readonly replayed: boolean };
+  granted: {
+    readonly account: string;
+    readonly target: Target;
+    readonly replayed: boolean;
+    /** Of a request with a session. */
+    readonly sticky?: StickyResult | undefined;
+  };
   /** An acquire was refused; the target is the first one that was asked for. */
   denied: { readonly reason: DenialReason; readonly target: Target };
   /** A slot came back through its holder. `heldMs` is measured by the holder's own clock. */

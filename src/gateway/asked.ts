@@ -10,7 +10,7 @@ import type { ProxyEndpoint } from './endpoints.ts';
 import { checkField, checkName } from './fields.ts';
 import { scanObject, type ObjectScan } from './json-scan.ts';
 import { parseForm, type FormField } from './multipart.ts';
-import type { BodySessions } from './run.ts';
+import { sessionsIn, type BodySessions } from './session.ts';
 import { sizeOfFields, wishesOf } from './size.ts';
 
 export interface Asked {
@@ -70,16 +70,6 @@ function withFields(text: string, fields: ReturnType<typeof missingFields>): str
   const open = text.indexOf('{') + 1;
   const added = fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},`);
   return text.slice(0, open) + added.join('') + text.slice(open);
-}
-
-function sessionsIn({ user, metadata }: Readonly<Record<string, unknown>>): BodySessions {
-  const found: Partial<Record<keyof BodySessions, string>> = {};
-  if (typeof user === 'string') found.user = user;
-  if (typeof metadata !== 'object' || metadata === null) return found;
-  const { session_id: session, user_id: id } = metadata as Readonly<Record<string, unknown>>;
-  if (typeof session === 'string') found['metadata.session_id'] = session;
-  if (typeof id === 'string') found['metadata.user_id'] = id;
-  return found;
 }
 
 /** `text` with another model. Writing all of it anew from its parse would round large numbers. */

@@ -42,6 +42,8 @@ export class Exchange {
   #broken: AppError | undefined;
 
   route: string | undefined;
+  /** The conversation that it belongs to, in its caller's words, if any. */
+  session: string | undefined;
   /** The run that it belongs to, if any. */
   run: Run | undefined;
   /** The provider that the run has from an earlier request. */

@@ -5,6 +5,7 @@
 // are broken off) → stopped (no connection to any upstream is left).
 import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { AccountConfig, RouteConfig } from '../config/schema.ts';
+import type { SessionSource } from '../config/sessions-schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
@@ -33,6 +34,7 @@ export interface GatewayRules {
   readonly runs: RunRules;
   /** For routes without limits of their own. */
   readonly failover: FailoverLimits;
+  readonly sessionFrom: readonly SessionSource[];
   readonly maxBodyBytes: number;
   /** Time in ms for which a client may refuse to read before it is cut off. */
   readonly writeIdleTimeoutMs: number;

@@ -30,6 +30,7 @@ export async function gatewayRules(
     failover: config.failover,
     charging: await loadChargeRules(config, logger),
     runs: makeRunRules(config, runs),
+    sessionFrom: config.sessions.from,
     waitMs: config.scheduler.waitMs,
     waitKeepAliveMs,
     maxBodyBytes,

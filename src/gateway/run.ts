@@ -1,20 +1,18 @@
 // The run of a request: which one it is, and that the provider of its first request serves its others
 // too. It is asked only by requests that carry a run; a provider that the caller names goes before it.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { RunsConfig, SessionSource } from '../config/costs-resolve.ts';
+import type { RunsConfig } from '../config/costs-resolve.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import { runIdOf } from '../costs/run-id.ts';
 import type { Run, RunProviders } from '../sessions/run-provider.ts';
 import type { Destination, Places } from './destination.ts';
 import type { GatewayEmitter } from './events.ts';
+import { sessionAt, type BodySessions } from './session.ts';
 
 export interface RunRules extends Pick<RunsConfig, 'session' | 'sessionFrom'> {
   /** Undefined where runs do not stay with a provider. */
   readonly memory: Pick<RunProviders, 'find' | 'remember'> | undefined;
 }
-
-/** What of a body may hold a session's id, where it is a text. */
-export type BodySessions = Readonly<Partial<Record<SessionSource, string>>>;
 
 /** Throws `invalid_params` for a run header that is none. */
 export function runIn(
@@ -66,14 +64,6 @@ export async function keepProvider(
   } catch (cause) {
     events.emit('runNotRemembered', { error: asAppError(cause) });
   }
-}
-
-function sessionAt(
-  source: SessionSource,
-  headers: IncomingHttpHeaders,
-  sessions: BodySessions,
-): string | undefined {
-  return source === 'header' ? textOf(headers['x-slotkeeper-session']) : sessions[source];
 }
 
 function textOf(header: string | string[] | undefined): string | undefined {

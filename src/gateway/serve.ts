@@ -3,6 +3,7 @@
 // `finally` settle and give the slot back, whatever happened.
 import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { TargetConfig } from '../config/schema.ts';
+import type { SessionSource } from '../config/sessions-schema.ts';
 import { asAppError } from '../core/errors.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Lease } from '../scheduler/lease.ts';
@@ -18,6 +19,7 @@ import type { Exchange } from './exchange.ts';
 import { reportOf, tryAccounts } from './failover.ts';
 import { principalOf } from './principal.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
+import { sessionOf } from './session.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
 export interface ServeContext {
@@ -31,6 +33,8 @@ export interface ServeContext {
   /** Where a route does not have its own. */
   readonly failover: FailoverLimits;
   readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf'> | undefined;
+  /** Where a request names its session. */
+  readonly sessionFrom: readonly SessionSource[];
   readonly maxBodyBytes: number;
   readonly writeIdleTimeoutMs: number;
   readonly events: GatewayEmitter;
@@ -46,6 +50,7 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   const body = await readBody(exchange, context.maxBodyBytes);
   exchange.receivedAtMs = performance.now();
   const asked = readAsked(body, req.headers['content-type'] ?? '', endpoint);
+  exchange.session = sessionOf(req.headers, asked.sessions, context.sessionFrom);
   const destination = await findDestination(exchange, asked, context);
   const charge = chargeOf(asked.size, destination.targets, context.charging);
 
@@ -75,7 +80,7 @@ async function findDestination(
   const { routes, terms } = tenant;
   const wish = { model: asked.model, provider, allowed: terms.providers, routes };
   const run = runIn(headers, asked.sessions, { rules: runs, events });
-  exchange.stableKey = headerOf(headers['x-slotkeeper-session']) ?? run ?? exchange.stableKey;
+  exchange.stableKey = exchange.session ?? run ?? exchange.stableKey;
   const configured = rollouts?.routesFor(exchange.stableKey, places.routes) ?? places.routes;
   const destination = resolveDestination(wish, { ...places, routes: configured });
   exchange.route = destination.alias;

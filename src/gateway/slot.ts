@@ -43,9 +43,10 @@ export async function takeSlot(
   try {
     const { signal } = waiting;
     const asked = { tenant: tenant.name, targets, waitMs, priority, tokens, reserveMicro, signal };
-    const { stableKey, arms } = exchange;
+    const { stableKey, arms, session } = exchange;
     const prefer = arms && rules.rollouts?.preferred(arms, targets);
-    const result = await rules.scheduler.tryAcquire({ ...asked, stableKey, prefer });
+    const wish = { ...asked, stableKey, prefer, ...(session && { session }) };
+    const result = await rules.scheduler.tryAcquire(wish);
     if (result.kind === 'granted') return noted(exchange, result.lease);
     exchange.limits = result.limits;
     throw denialError(result);

@@ -11,7 +11,8 @@ export interface Observer {
 
 /** Subscribes for the life of the emitter, which is the daemon's. */
 export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: Observer): void {
-  events.on('granted', ({ target, replayed }) => {
+  events.on('granted', ({ target, replayed, sticky }) => {
+    if (sticky !== undefined && !replayed) metrics.sessionGrants.inc({ result: sticky });
     const result = replayed ? 'replayed' : 'granted';
     metrics.decisions.inc({ pool: labels.pool(target.pool), result, reason: 'none' });
   });

@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
+import { sessionMetrics } from './session-metrics.ts';
 import { cellMetrics, healthMetrics, storeMetrics } from './shared-metrics.ts';
 
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
@@ -20,6 +21,7 @@ export function createMetrics(build: { readonly version: string }) {
     registry,
     ...requestMetrics(registry),
     ...schedulerMetrics(registry),
+    ...sessionMetrics(registry),
     ...queueMetrics(registry),
     ...rolloutMetrics(registry),
     ...storeMetrics(registry),

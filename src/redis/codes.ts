@@ -106,6 +106,7 @@ export const CODES = {
     tokens: 12,
     state: 13,
     tenant: 14,
+    session: 15,
   },
   TENANT: {
     name: 1,
@@ -161,13 +162,27 @@ export const CODES = {
     uncharged: 4_294_967_295,
   },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
-  ACQUIRE: { fresh: 1, bound: 2, priority: 16 },
+  ACQUIRE: { fresh: 1, bound: 2, session: 4, priority: 16 },
+  /** Detail of a grant: the number of its target, and how it came to its session's account. */
+  GRANT: { sticky: 32 },
+  /** What a session is asked for; a binding in use is written anew so often in its life. */
+  SESSION: { sticky: 1, writes: 16 },
+  /** How an account came to serve a session. */
+  STICKY: { hit: 1, spilled: 2, rebound: 3, bound: 4 },
   /** Flags of a release beside its outcome: what it tells of the use. */
   RELEASE: { outcomes: 16, cost: 16, tokens: 32, breaker: 64, model: 128 },
   /** State of a request's record. */
   STATE: { leased: 1, granted: 2 },
   /** State of a parked acquire, and what bounds its waiting. */
-  WAITING: { queued: 1, parked: 2, granted: 3, claim_ms: 2000, unpark: 64, step_ms: 1000 },
+  WAITING: {
+    queued: 1,
+    parked: 2,
+    granted: 3,
+    preferring: 4,
+    claim_ms: 2000,
+    unpark: 64,
+    step_ms: 1000,
+  },
   /** How a request that holds nothing any more ended; kept as text in `finished`. */
   END: { released: "'1'", reaped: "'2'", cancelled: "'3'", refused: "'4'" },
   OPERATION: { size: 40, id_most: 193 },

@@ -57,6 +57,9 @@ export interface CellKeys {
   readonly runSpend: string;
   /** ZSET "tenant TAB run" → cell time in ms of its last use. */
   readonly spendRuns: string;
+  /** HASH "tenant/digest" → the account of a session. Rotated into `sessionsBefore` by age or number. */
+  readonly sessions: string;
+  readonly sessionsBefore: string;
   /** STRING: the registered configuration as JSON (registry.ts). */
   readonly registry: string;
   /** Channel on which a daemon hears what became of its waiters. */
@@ -111,6 +114,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     spend: `${prefix}spend`,
     runSpend: `${prefix}run-spend`,
     spendRuns: `${prefix}spend-runs`,
+    sessions: `${prefix}sessions`,
+    sessionsBefore: `${prefix}sessions-before`,
     registry: `${prefix}registry`,
     channel: (daemon) => `${prefix}daemon:${daemon}`,
     runs: `${prefix}runs`,

@@ -63,9 +63,21 @@ const TICK = {
     'spend',
     'run_spend',
     'spend_runs',
+    'sessions',
+    'sessions_before',
   ],
   keyLists: ['class', 'concurrency'],
-  args: ['head', 'daemon', 'server', 'demands', 'holdings', 'spends', 'excludes', 'operations'],
+  args: [
+    'head',
+    'daemon',
+    'server',
+    'demands',
+    'holdings',
+    'spends',
+    'excludes',
+    'sessions',
+    'operations',
+  ],
   argLists: ['id'],
 } as const;
 

@@ -120,3 +120,14 @@ export function readTenantFlow(raw: Buffer | null | undefined): TenantFlow {
     waiting += raw.readUInt32LE(at + 2);
   return { holdMs: raw.readDoubleLE(16), inFlight: raw.readUInt32LE(32), waiting };
 }
+
+/** The account that a session is bound to, and when a use of it was written last. */
+export interface SessionBinding {
+  readonly account: string;
+  readonly atMs: number;
+}
+
+export function readBinding(raw: Buffer | null | undefined): SessionBinding | undefined {
+  if (!raw || raw.length <= 8) return undefined;
+  return { atMs: raw.readDoubleLE(0), account: raw.toString('latin1', 8) };
+}

@@ -125,7 +125,7 @@ export class SwitchedScheduler {
     const leaseMs = request.leaseMs ?? config.scheduler.leaseMs;
     const expiresAtMs = Date.now() + leaseMs;
     const lease = new Lease(
-      { ...found, fence: NO_FENCE, expiresAtMs, replayed: false },
+      { ...found, fence: NO_FENCE, expiresAtMs, replayed: false, sticky: undefined },
       {
         requestId,
         tenant,

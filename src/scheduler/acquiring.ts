@@ -4,7 +4,7 @@ import type { Grant, Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES, namesByCode } from '../redis/codes.ts';
-import { readTarget } from './answers.ts';
+import { readSticky, readTarget } from './answers.ts';
 import type { Pending } from './batcher.ts';
 import type { CellLink } from './cell-link.ts';
 import { Lease } from './lease.ts';
@@ -163,7 +163,8 @@ export class Acquiring implements Pending {
     }
     // A waiter that asks again may find its own grant.
     const replayed = answer.tag === TAG.replayed && this.#queuedSince === undefined;
-    const grant = { account, target, targetIndex, fence, expiresAtMs, replayed };
+    const sticky = readSticky(answer);
+    const grant = { account, target, targetIndex, fence, expiresAtMs, replayed, sticky };
     const queuedMs = this.#queuedMs(heldSince);
     const token = this.op.isRenewed ? undefined : this.#tokenOf(grant);
     const about = {

@@ -6,8 +6,10 @@ import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { AcquireAsked } from './acquiring.ts';
 import { Demands } from './demands.ts';
 import { checkedTenant, keyOf } from './refusals.ts';
+import { sessionDigest } from './session-key.ts';
 import type { AcquireRequest } from './types.ts';
-import { DEFAULT_PRIORITY } from './wire.ts';
+import { DEFAULT_PRIORITY, claimOf } from './wire.ts';
+import type { SessionWish } from './wire.ts';
 
 const LOWEST_PRIORITY = 9;
 const MAX_WAIT_MS = 86_400_000;
@@ -40,7 +42,11 @@ export class Asking {
     const requestId = request.requestId ?? this.#freshId();
     const id = isFresh ? `${checkedTenant(tenant)}/${requestId}` : keyOf({ tenant, requestId });
     const demand = this.#demands.of(targets);
-    const claim = demand.claim(holder, this.checkedLife(leaseMs));
+    const session = sessionOf(request);
+    const claim =
+      session === undefined
+        ? demand.claim(holder, this.checkedLife(leaseMs))
+        : claimOf(holder, `${demand.text}\n${session.digest}`, this.checkedLife(leaseMs));
     check('waitMs', waitMs, MAX_WAIT_MS);
     check('priority', priority, LOWEST_PRIORITY);
     check('tokens', tokens, MAX_TOKENS);
@@ -63,6 +69,7 @@ export class Asking {
       priority,
       tokens,
       reserveMicro,
+      session,
     };
   }
 
@@ -85,6 +92,10 @@ function preferring(demand: string, account: string): string {
   throw new AppError('invalid_params', 'prefer must be the name of an account.', {
     param: 'prefer',
   });
+}
+
+function sessionOf({ session }: AcquireRequest): SessionWish | undefined {
+  return session === undefined ? undefined : { digest: sessionDigest(session), isSticky: true };
 }
 
 function check(name: string, value: number, most: number): void {

@@ -10,6 +10,7 @@ import type { BudgetView } from './budgets.ts';
 import { candidates, look } from './look.ts';
 import type { Candidate, Look, LookSource } from './look.ts';
 import { readRegistry } from './registry.ts';
+import { sessionDigest } from './session-key.ts';
 import type { RegisteredAccount, Registry } from './plan.ts';
 
 export interface ExplainRequest {
@@ -17,6 +18,8 @@ export interface ExplainRequest {
   readonly tenant?: string;
   readonly reserveMicro?: number;
   readonly tokens?: number;
+  /** In its caller's words, and for how long in ms sessions stay with their accounts. */
+  readonly session?: { readonly id: string; readonly ttlMs: number } | undefined;
 }
 
 /** `unusable`: disabled by its own outcome; `breaker` and `cooling`: kept away by its health. */
@@ -59,6 +62,13 @@ export interface Explanation {
     readonly maxConcurrency: number | undefined;
     readonly waiting: number;
   };
+  /** Undefined where no session was asked about. */
+  readonly session:
+    | {
+        /** The account that served it last; undefined for a session that is new or forgotten. */
+        readonly preferred: string | undefined;
+      }
+    | undefined;
   readonly queue: { readonly waiting: number; readonly estimatedWaitMs: number };
   readonly budgets: readonly BudgetView[];
   readonly accounts: readonly AccountView[];
@@ -88,7 +98,13 @@ function verdictOf(account: RegisteredAccount, inFlight: number, restsMs: number
   return inFlight >= account.maxConcurrency ? 'full' : 'free';
 }
 
-/** The heart's choice: the first target, its first tier, the least loaded account. */
+/** The account that the session prefers, while that is remembered. */
+function preferredBy({ session }: ExplainRequest, { binding, nowMs }: Look): string | undefined {
+  if (session === undefined || binding === undefined) return undefined;
+  return binding.atMs + session.ttlMs > nowMs ? binding.account : undefined;
+}
+
+/** The heart's choice: the session's account, else the first target, its first tier, the least loaded. */
 function judge(registry: Registry, request: ExplainRequest, seen: Look): AccountView[] {
   const weights = new Map(registry.accounts.map(({ name, weight }) => [name, weight]));
   const load = (view: { account: string; inFlight: number; limit: number }): number =>
@@ -96,12 +112,12 @@ function judge(registry: Registry, request: ExplainRequest, seen: Look): Account
   const views = candidates(registry, request.targets)
     .map((candidate) => accountView(registry, candidate, seen))
     .sort((a, b) => a.target - b.target || a.priority - b.priority || load(a) - load(b));
-  const chosen = views.find(({ free }) => free === 'free');
-  return views.map(({ free, ...view }) => {
-    return {
-      ...view,
-      verdict: view.account === chosen?.account && view.target === chosen.target ? 'chosen' : free,
-    };
+  const preferred = preferredBy(request, seen);
+  const free = views.filter((view) => view.free === 'free');
+  const chosen = free.find(({ account }) => account === preferred) ?? free[0];
+  return views.map(({ free: verdict, ...view }) => {
+    const isChosen = view.account === chosen?.account && view.target === chosen.target;
+    return { ...view, verdict: isChosen ? 'chosen' : verdict };
   });
 }
 
@@ -177,13 +193,15 @@ function whyNone(accounts: readonly AccountView[]): Verdict {
 
 /** Reads the cell and answers; rejects where the store cannot be asked. */
 export async function explain(source: LookSource, request: ExplainRequest): Promise<Explanation> {
-  const { tenant = DEFAULT_TENANT, targets } = request;
+  const { tenant = DEFAULT_TENANT, targets, session } = request;
   const registry = await readRegistry(source.redis, source.keys);
   const names = [...new Set(candidates(registry, targets).map(({ account }) => account.name))];
-  const seen = await look(source, names, { tenant, pool: targets[0]?.pool ?? '' });
+  const digest = session && sessionDigest(session.id);
+  const pool = targets[0]?.pool ?? '';
+  const seen = await look(source, names, { tenant, pool, session: digest });
   const budgets = budgetsIn(seen.ledger, { nowMs: seen.nowMs, tenant, terms: seen.terms });
   const accounts = judge(registry, request, seen);
-  const { terms, state, flow, pool } = seen;
+  const { terms, state, flow, pool: shares } = seen;
   const weight = terms?.weight ?? 1;
   const ahead = flow.waiting + 1;
   return {
@@ -196,12 +214,13 @@ export async function explain(source: LookSource, request: ExplainRequest): Prom
       maxConcurrency: terms && terms.slots > 0 ? terms.slots : undefined,
       waiting: flow.waiting,
     },
+    session: session && { preferred: preferredBy(request, seen) },
     queue: {
       waiting: seen.waiting,
       estimatedWaitMs:
-        pool.handOffs < CODES.FLOWS.pool_memory
+        shares.handOffs < CODES.FLOWS.pool_memory
           ? 0
-          : Math.floor(ahead * pool.gapMs * Math.max(1, pool.backlog / weight)),
+          : Math.floor(ahead * shares.gapMs * Math.max(1, shares.backlog / weight)),
     },
     budgets,
     accounts,

@@ -10,7 +10,7 @@ import type { AcquireOperation } from './wire.ts';
 /** What was asked for a lease: renewing it, and registering it after a loss of data, need that. */
 export type Asked = Pick<
   AcquireOperation,
-  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'waitMs' | 'tokens' | 'reserveMicro'
+  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'waitMs' | 'tokens' | 'reserveMicro' | 'session'
 >;
 
 /**

@@ -5,7 +5,7 @@
 // could not be renewed in time; the signal fires). Both are final; release after either is
 // harmless. While it is held it may move to another account: same request, another slot, another fence.
 import { asAppError } from '../core/errors.ts';
-import type { Grant, ReleaseResult, Target } from '../core/domain.ts';
+import type { Grant, ReleaseResult, StickyResult, Target } from '../core/domain.ts';
 import type { RateLimits } from './limits.ts';
 import type { MoveReport, MoveResult, ReleaseReport } from './types.ts';
 
@@ -21,7 +21,7 @@ export interface LeaseKeeper {
 }
 
 /** Where a lease is held; a move changes it. */
-export type Place = Omit<Grant, 'replayed'>;
+export type Place = Omit<Grant, 'replayed' | 'sticky'>;
 
 export class Lease implements AsyncDisposable {
   readonly requestId: string;
@@ -32,6 +32,8 @@ export class Lease implements AsyncDisposable {
   readonly targets: readonly Target[];
   /** True when this id had been granted before and this is the same lease again. */
   readonly replayed: boolean;
+  /** How its account came to serve the request's session. */
+  readonly sticky: StickyResult | undefined;
   /** Its life in ms after the acquire and each renewal. */
   readonly leaseMs: number;
   /** Cell time (Redis TIME) in ms at which the lease ends unless renewed. */
@@ -90,6 +92,7 @@ export class Lease implements AsyncDisposable {
     this.token = options.token;
     this.#grant = grant;
     this.replayed = grant.replayed;
+    this.sticky = grant.sticky;
     this.expiresAtMs = grant.expiresAtMs;
     this.#keeper = options.keeper;
   }

@@ -7,12 +7,13 @@ import type { HealthRecord } from '../redis/health-records.ts';
 import type { CellKeys } from '../redis/keys.ts';
 import {
   readAccountRest,
+  readBinding,
   readPoolFlow,
   readTenantFlow,
   readTenantState,
   readTenantTerms,
 } from '../redis/state-records.ts';
-import type { TenantTerms } from '../redis/state-records.ts';
+import type { SessionBinding, TenantTerms } from '../redis/state-records.ts';
 import type { RegisteredAccount, Registry } from './plan.ts';
 
 export interface LookSource {
@@ -51,6 +52,8 @@ export interface Look {
   readonly flow: ReturnType<typeof readTenantFlow>;
   readonly pool: ReturnType<typeof readPoolFlow>;
   readonly ledger: Readonly<Record<string, Buffer>>;
+  /** The account that the session was served by last; undefined without a session, or a new one. */
+  readonly binding: SessionBinding | undefined;
 }
 
 type Texts = readonly (string | null)[];
@@ -67,14 +70,25 @@ type LookReplies = readonly [
   flow: Bytes,
   pool: Bytes,
   ledger: Readonly<Record<string, Buffer>>,
+  younger: Bytes,
+  older: Bytes,
   time: readonly (string | number)[],
 ];
+
+interface LookAt {
+  readonly tenant: string;
+  /** Of the first target. */
+  readonly pool: string;
+  /** Its digest (session-key.ts). */
+  readonly session: string | undefined;
+}
 
 export async function look(
   { redis, keys, clock }: LookSource,
   names: readonly string[],
-  { tenant, pool }: { readonly tenant: string; readonly pool: string },
+  { tenant, pool, session }: LookAt,
 ): Promise<Look> {
+  const name = session === undefined ? CODES.SENTINEL.name : `${tenant}/${session}`;
   const asked = names.length > 0 ? names : [CODES.SENTINEL.name];
   const results = await redis
     .multi()
@@ -87,10 +101,13 @@ export async function look(
     .hgetBuffer(keys.flows, `${pool}\t${tenant}`)
     .hgetBuffer(keys.flows, pool)
     .hgetallBuffer(keys.ledger)
+    .hgetBuffer(keys.sessions, name)
+    .hgetBuffer(keys.sessionsBefore, name)
     .time()
     .exec();
   const values = (results ?? []).map(([, value]) => value) as unknown as LookReplies;
-  const [cell, counts, rests, health, terms, state, flow, pools, ledger, time] = values;
+  const [cell, counts, rests, health, terms, state, flow, pools, ledger, younger, older, time] =
+    values;
   const [now, waiting] = cell;
   const [seconds = 0, micros = 0] = time.map(Number);
   const server = seconds * 1000 + Math.floor(micros / 1000);
@@ -105,6 +122,7 @@ export async function look(
     flow: readTenantFlow(flow),
     pool: readPoolFlow(pools),
     ledger,
+    binding: readBinding(younger) ?? readBinding(older),
   };
 }
 

@@ -70,6 +70,8 @@ export function scriptKeys(keys: CellKeys): Record<string, string> {
     spend: keys.spend,
     run_spend: keys.runSpend,
     spend_runs: keys.spendRuns,
+    sessions: keys.sessions,
+    sessions_before: keys.sessionsBefore,
     registry: keys.registry,
   };
 }

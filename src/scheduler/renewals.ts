@@ -171,7 +171,7 @@ export class Renewals implements Service {
   async #renew(held: Held): Promise<void> {
     const { lease } = held;
     const kind = held.standing === 'stored' ? 'renew' : 'register';
-    const { id, leaseMs, claim } = held.asked;
+    const { id, leaseMs, claim, session } = held.asked;
     const sentAt = performance.now();
     held.isBusy = true;
     try {
@@ -179,7 +179,9 @@ export class Renewals implements Service {
       const { tokens = 0, reserveMicro = 0 } = held.asked;
       const again = registration({ account, ...target, claim, tokens, reserveMicro });
       const answer = await this.#options.submit(
-        kind === 'renew' ? { kind, id, fence, leaseMs } : { kind, id, fence, leaseMs, ...again },
+        kind === 'renew'
+          ? { kind, id, fence, leaseMs }
+          : { kind, id, fence, leaseMs, ...again, session },
       );
       if (answer.tag === CODES.TAG.renewed) {
         trustFrom(held, sentAt);

@@ -2,17 +2,20 @@
 // whose answer was lost is asked again under its number, so it is never executed twice. It owns the
 // numbers of the batches and what a daemon tells of itself; it knows nothing of who waits.
 import type { Redis } from 'ioredis';
+import { DEFAULT_SESSIONS } from '../config/sessions-schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { msToSeconds } from '../core/units.ts';
 import { callScript } from '../redis/script.ts';
 import type { Scripts } from '../redis/scripts.ts';
 import type { CellLink } from './cell-link.ts';
+import { encodeHead } from './head.ts';
 import { readHealthAlarms } from './health.ts';
 import { unavailable } from './refusals.ts';
 import { storeErrorKind, whenReady } from './store-errors.ts';
 import { decodeReply, readAlarms } from './replies.ts';
-import { encodeBatch, encodeHead } from './wire.ts';
+import type { SessionSettings } from './types.ts';
+import { encodeBatch } from './wire.ts';
 import type { TickReply, TickReport } from './replies.ts';
 import type { EncodedBatch, Operation } from './wire.ts';
 
@@ -27,6 +30,7 @@ export interface TicksOptions {
   readonly rememberMs: number;
   readonly rememberMax: number;
   readonly maxWaiting: number;
+  readonly sessions?: (() => SessionSettings) | undefined;
   /** What each tick tells beside its answers; `sentAt` is performance.now() before it was first sent. */
   readonly onReport: (report: TickReport, sentAt: number) => void;
   /** Cell time for tests; the server's own by default. */
@@ -83,6 +87,7 @@ export class Ticks {
   ): Promise<TickReply> {
     const { link, redis, scripts, daemon, clock } = this.#options;
     const { gapMs, recoveryMs, rememberMs, rememberMax, maxWaiting } = this.#options;
+    const sessions = this.#options.sessions?.() ?? DEFAULT_SESSIONS;
     // Awaiting what is known would send the batch only after all that waits in this turn.
     const server = link.knownServer ?? (await link.server());
     const { bound, registry } = link.view;
@@ -98,9 +103,12 @@ export class Ticks {
       rememberMs,
       rememberMax,
       maxWaiting,
+      sessionMs: sessions.ttlMs,
+      maxSessions: sessions.maxRemembered,
+      preferMs: sessions.waitMs,
     });
     const { demands, holdings, spends, excludes, operations, ids } = batch;
-    const lines = [demands, holdings, spends, excludes];
+    const lines = [demands, holdings, spends, excludes, batch.sessions];
     const args = [head, daemon, server, ...lines, operations, ...ids];
     return decodeReply(await callScript(redis, scripts.tick, entry, bound, args));
   }

@@ -27,6 +27,8 @@ export interface SchedulerOptions {
   readonly checkIntervalMs: number;
   /** Time in ms after which the store counts as unavailable. */
   readonly timeoutMs: number;
+  /** Asked at every call of the heart; as `sessions` of the configuration by default. */
+  readonly sessions?: () => SessionSettings;
   /**
    * Whether another server behind the same address counts as a loss of data (default true).
    * False only where this process runs the server itself, for itself alone.
@@ -36,6 +38,16 @@ export interface SchedulerOptions {
   readonly local?: LocalPolicy | undefined;
   /** Of running work while the store is away; by default it ends with its leases. */
   readonly onLostStore?: LostStorePolicy;
+}
+
+/** How sessions stay with their accounts. */
+export interface SessionSettings {
+  /** How long in ms a session stays with its account after its last request. */
+  readonly ttlMs: number;
+  /** How long in ms a request may wait for its session's account while another one is free. */
+  readonly waitMs: number;
+  /** Sessions that are remembered in a generation; at most two generations are kept. */
+  readonly maxRemembered: number;
 }
 
 export interface AcquireRequest {
@@ -69,6 +81,11 @@ export interface AcquireRequest {
   readonly tokens?: number;
   /** Estimated cost in micro-units, held under the budgets until the release. */
   readonly reserveMicro?: number;
+  /**
+   * The conversation that the request belongs to, 1 to 1024 characters: the account that served it
+   * before is preferred. Another tenant's session of the same name is another session.
+   */
+  readonly session?: string;
   /** Gives the attempt up; a slot that was granted meanwhile is given back. */
   readonly signal?: AbortSignal;
 }

@@ -262,7 +262,7 @@ function mayBeginUnclaimed({ askers, isBusy }: Waiter): boolean {
 }
 
 function newWaiter(op: AcquireAsked, queued: Answer): Waiter {
-  const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro } = op;
+  const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro, session } = op;
   const since = performance.now();
   return {
     askers: new Set(),
@@ -278,6 +278,7 @@ function newWaiter(op: AcquireAsked, queued: Answer): Waiter {
       ...(priority !== undefined && { priority }),
       ...(tokens !== undefined && { tokens }),
       ...(reserveMicro !== undefined && { reserveMicro }),
+      session,
     },
     since,
     deadline: since + waitMs + GRACE_MS,

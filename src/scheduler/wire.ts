@@ -1,4 +1,4 @@
-// The bytes that a daemon sends to lua/tick.lua: what it says of itself, and its operations.
+// The bytes of the operations that a daemon sends to lua/tick.lua. What it says of itself is head.ts's.
 import type { Target } from '../core/domain.ts';
 import { CODES } from '../redis/codes.ts';
 import { outcomeFlags } from './outcomes.ts';
@@ -15,6 +15,13 @@ export const MAX_BATCH = 64;
 interface Base {
   /** "tenant/id". */
   readonly id: string;
+}
+
+/** The session of a request (session-key.ts), and what it is asked for. */
+export interface SessionWish {
+  readonly digest: string;
+  /** Whether the account that serves it is to be the same. */
+  readonly isSticky: boolean;
 }
 
 export interface AcquireOperation extends Base {
@@ -34,6 +41,7 @@ export interface AcquireOperation extends Base {
   readonly priority?: number;
   /** Cell time of its first arrival, as the answer `queued` told it. */
   readonly arrivedAt?: number;
+  readonly session?: SessionWish | undefined;
 }
 
 export interface ReleaseOperation extends Base, OutcomeReport {
@@ -75,6 +83,7 @@ export interface RegisterOperation extends Base {
   readonly reserveMicro?: number;
   /** "account TAB pool TAB model", and "TAB expiry" (cell time) of a lease that is lost by then. */
   readonly holding: string;
+  readonly session?: SessionWish | undefined;
 }
 
 interface BareOperation extends Base {
@@ -102,6 +111,7 @@ export interface EncodedBatch {
   readonly holdings: string;
   readonly spends: string;
   readonly excludes: string;
+  readonly sessions: string;
   readonly operations: Buffer;
   readonly ids: readonly string[];
 }
@@ -161,6 +171,7 @@ function write(raw: Buffer, at: number, op: Operation, lines: BatchLines): void 
     case 'acquire':
       raw[at + 1] =
         (op.isFresh ? CODES.ACQUIRE.fresh : 0) +
+        (op.session === undefined ? 0 : CODES.ACQUIRE.session) +
         CODES.ACQUIRE.priority * (op.priority ?? DEFAULT_PRIORITY);
       raw.writeUInt16LE(lines.demands.number(op.demand), at + 2);
       raw.writeUInt32LE(op.leaseMs, at + 4);
@@ -227,6 +238,11 @@ function writeUse(raw: Buffer, at: number, op: ReleaseOperation, { spends }: Bat
   raw.writeDoubleLE(op.costMicro ?? 0, at + 32);
 }
 
+/** Number of the operation from 1, flags, digest. */
+function sessionLine(number: number, { digest, isSticky }: SessionWish): string {
+  return `${number} ${isSticky ? CODES.SESSION.sticky : 0} ${digest}\n`;
+}
+
 /** kind 1, flags or outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */
 export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
   const operations = Buffer.alloc(SIZE * batch.length);
@@ -237,50 +253,20 @@ export function encodeBatch(batch: readonly Operation[]): EncodedBatch {
     excludes: new Lines(),
   };
   const ids: string[] = [];
+  let sessions = '';
   for (const op of batch) {
     write(operations, SIZE * ids.length, op, lines);
     ids.push(op.id);
+    if ('session' in op && op.session !== undefined)
+      sessions += sessionLine(ids.length, op.session);
   }
   return {
     demands: lines.demands.text(),
     holdings: lines.holdings.text(),
     spends: lines.spends.text(),
     excludes: lines.excludes.text(),
+    sessions,
     operations,
     ids,
   };
-}
-
-/** What a daemon tells about itself and the cell with every batch. */
-export interface Head {
-  readonly generation: number;
-  readonly incarnation: number;
-  readonly sequence: number;
-  /** Number of the batch, rising on its track. */
-  readonly batch: number;
-  readonly track: number;
-  /** Cell time for tests; undefined for the server's own. */
-  readonly clockMs: number | undefined;
-  readonly gapMs: number;
-  readonly recoveryMs: number;
-  readonly rememberMs: number;
-  readonly rememberMax: number;
-  /** Waiters of the cell, at most. */
-  readonly maxWaiting: number;
-}
-
-export function encodeHead(head: Head): Buffer {
-  const raw = Buffer.alloc(81);
-  raw.writeDoubleLE(head.generation, 0);
-  raw.writeDoubleLE(head.incarnation, 8);
-  raw.writeDoubleLE(head.sequence, 16);
-  raw.writeDoubleLE(head.batch, 24);
-  raw.writeUInt8(head.track, 32);
-  raw.writeDoubleLE(head.clockMs ?? -1, 33);
-  raw.writeDoubleLE(head.gapMs, 41);
-  raw.writeDoubleLE(head.recoveryMs, 49);
-  raw.writeDoubleLE(head.rememberMs, 57);
-  raw.writeDoubleLE(head.rememberMax, 65);
-  raw.writeDoubleLE(head.maxWaiting, 73);
-  return raw;
 }

@@ -67,6 +67,7 @@ export async function startGateway(
     redis,
     keyStyle: 'plain',
     timeoutMs: 1000,
+    sessions: () => config.sessions,
   });
   await scheduler.configure(config.accounts, admissionOf(config));
   await scheduler.start();

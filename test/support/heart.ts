@@ -3,7 +3,6 @@
 // call of the script, at the time that the test has set.
 import type { Redis } from 'ioredis';
 import type { Outcome, Target } from '../../src/core/domain.ts';
-import { CODES, namesByCode } from '../../src/redis/codes.ts';
 import { cellKeys, type CellKeys } from '../../src/redis/keys.ts';
 import { callScript } from '../../src/redis/script.ts';
 import { loadScripts, type Scripts } from '../../src/redis/scripts.ts';
@@ -12,11 +11,16 @@ import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
 import { CellRegistry } from '../../src/scheduler/registry.ts';
 import type { CellView } from '../../src/scheduler/registry.ts';
 import { decodeAnswer, decodeReply } from '../../src/scheduler/replies.ts';
-import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/wire.ts';
-import type { Answer, TickReport } from '../../src/scheduler/replies.ts';
-import type { EncodedBatch, Head, Operation } from '../../src/scheduler/wire.ts';
+import { encodeHead, type Head } from '../../src/scheduler/head.ts';
+import { claimOf, demandOf, encodeBatch } from '../../src/scheduler/wire.ts';
+import type { TickReport } from '../../src/scheduler/replies.ts';
+import type { EncodedBatch, Operation, SessionWish } from '../../src/scheduler/wire.ts';
 import { decodeNotices, type Notice } from '../../src/scheduler/notices.ts';
 import type { TestRedis } from './redis.ts';
+import { inWords } from './told.ts';
+import type { Told } from './told.ts';
+
+export type { Told } from './told.ts';
 
 /** Words of a call behind its keys, before the ids. */
 export const TICK_WORDS = loadScripts().tick.header.args.length;
@@ -50,6 +54,7 @@ export interface AcquireWish {
   readonly waitMs?: number;
   readonly priority?: number;
   readonly arrivedAt?: number;
+  readonly session?: SessionWish;
 }
 
 /** An acquire for `gpt-4` of `openai`, for 100 ms. Ids are "tenant/id". */
@@ -88,23 +93,6 @@ export function register(id: string, wish: RegisterWish): Operation {
   return { kind: 'register', id, fence, leaseMs, claim, holding };
 }
 
-/** An answer in words; which fields there are depends on the tag. */
-export interface Told {
-  readonly tag: keyof typeof CODES.TAG;
-  readonly account?: string;
-  readonly target?: string;
-  readonly targetIndex?: number;
-  readonly fence?: number;
-  readonly expiresAt?: number;
-  readonly reason?: keyof typeof CODES.REASON;
-  readonly retryAfterMs?: number;
-  readonly mistake?: keyof typeof CODES.MISTAKE;
-  readonly slots?: number;
-  readonly position?: number;
-  readonly arrivedAt?: number;
-  readonly estimatedWaitMs?: number;
-}
-
 /** What a daemon says beside its operations; by default what a healthy one would. */
 export type HeadWish = Partial<Head> & {
   readonly daemon?: string;
@@ -117,9 +105,6 @@ export type Reply =
   | { readonly kind: 'stale' | 'unconfigured' | 'outdated' }
   | { readonly kind: 'layout'; readonly layout: number };
 
-const TAGS = namesByCode(CODES.TAG);
-const REASONS = namesByCode(CODES.REASON);
-const MISTAKES = namesByCode(CODES.MISTAKE);
 const FOREVER_MS = 1e12;
 
 export interface HeartOptions {
@@ -136,8 +121,9 @@ export class Heart {
   readonly cell: string;
   readonly keys: CellKeys;
   readonly scripts: Scripts;
-  /** Cell time of the next call. */
+  /** Cell time of the next call, and what its head says beside. */
   now = 0;
+  settings: Partial<Head> = {};
   /** The last pair that was seen, as a daemon would send it. */
   incarnation = 0;
   sequence = 0;
@@ -212,7 +198,7 @@ export class Heart {
   }
 
   inWords(notices: readonly Notice[]): Readonly<Record<string, Told>> {
-    return Object.fromEntries(notices.map(({ id, answer }) => [id, this.#inWords(answer)]));
+    return Object.fromEntries(notices.map(({ id, answer }) => [id, inWords(answer, this.view)]));
   }
 
   async call(ops: readonly Operation[], wish: HeadWish = {}): Promise<Reply> {
@@ -235,10 +221,11 @@ export class Heart {
       rememberMs: 1000,
       rememberMax: 1000,
       maxWaiting: 1000,
+      ...{ sessionMs: 10_000, maxSessions: 1000, preferMs: 0, ...this.settings },
       ...head,
     });
-    const { demands, holdings, spends, excludes, operations, ids } = batch;
-    const lines = [demands, holdings, spends, excludes];
+    const { demands, holdings, spends, excludes, sessions, operations, ids } = batch;
+    const lines = [demands, holdings, spends, excludes, sessions];
     const args = [raw, daemon, server, ...lines, operations, ...ids];
     const { tick } = this.scripts;
     const reply = decodeReply(await callScript(this.redis, tick, entry, this.view.bound, args));
@@ -250,41 +237,7 @@ export class Heart {
   }
 
   #tell(answers: Buffer, number: number): Told {
-    return this.#inWords(decodeAnswer(answers, number));
-  }
-
-  #inWords({ tag, detail, model, account, fence, at }: Answer): Told {
-    const name = TAGS[tag]!;
-    switch (name) {
-      case 'granted':
-      case 'moved':
-      case 'replayed': {
-        const { registry } = this.view;
-        const found = registry.accounts.find(({ index }) => index === account);
-        const where = { account: found?.name ?? '', target: this.#target(model) };
-        return { tag: name, ...where, targetIndex: detail, fence, expiresAt: at };
-      }
-      case 'queued':
-        return { tag: name, position: account, arrivedAt: fence, estimatedWaitMs: at };
-      case 'denied':
-        return { tag: name, reason: REASONS[detail]!, retryAfterMs: at };
-      case 'renewed':
-      case 'leased':
-        return { tag: name, fence, expiresAt: at };
-      case 'was_granted':
-        return { tag: name, fence };
-      case 'reaped':
-        return { tag: name, slots: at };
-      case 'error':
-        return { tag: name, mistake: MISTAKES[detail]! };
-      default:
-        return { tag: name };
-    }
-  }
-
-  #target(number: number): string {
-    const { pool, model } = this.view.model(number) ?? { pool: '?', model: '?' };
-    return `${pool}:${model}`;
+    return inWords(decodeAnswer(answers, number), this.view);
   }
 }
 

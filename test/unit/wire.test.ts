@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { FunctionCall, framed } from '../../src/redis/call.ts';
 import { CODES } from '../../src/redis/codes.ts';
 import { Answers, decodeAnswer, decodeReply } from '../../src/scheduler/replies.ts';
-import { claimOf, demandOf, encodeBatch, encodeHead } from '../../src/scheduler/wire.ts';
+import { encodeHead } from '../../src/scheduler/head.ts';
+import { claimOf, demandOf, encodeBatch } from '../../src/scheduler/wire.ts';
 import type { Operation } from '../../src/scheduler/wire.ts';
 
 const GPT4 = { pool: 'openai', model: 'gpt-4' };
@@ -105,6 +106,7 @@ describe('a batch', () => {
       holdings: '',
       excludes: '',
       spends: '',
+      sessions: '',
       operations: Buffer.alloc(0),
       ids: [],
     });
@@ -149,6 +151,9 @@ describe('a head', () => {
       rememberMs: 8,
       rememberMax: 9,
       maxWaiting: 10,
+      sessionMs: 11,
+      maxSessions: 12,
+      preferMs: 13,
     };
 
     const own = encodeHead({ ...head, clockMs: undefined });
@@ -156,9 +161,9 @@ describe('a head', () => {
 
     expect(own.readDoubleLE(33)).toBeLessThan(0);
     expect(given.readDoubleLE(33)).toBe(0);
-    expect([0, 8, 16, 24, 41, 49, 57, 65].map((at) => own.readDoubleLE(at))).toEqual([
-      1, 2, 3, 4, 6, 7, 8, 9,
-    ]);
+    expect(
+      [0, 8, 16, 24, 41, 49, 57, 65, 73, 81, 89, 97].map((at) => own.readDoubleLE(at)),
+    ).toEqual([1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13]);
     expect(own[32]).toBe(5);
   });
 });
@@ -244,5 +249,25 @@ describe('a call', () => {
       '*9\r\n$5\r\nfcall\r\n$4\r\ntick\r\n$1\r\n1\r\n$3\r\nkey\r\n$2\r\n\u0000\u00ff\r\n' +
         '$2\r\n\u00c3\u00a9\r\n$0\r\n\r\n$2\r\n\r\n\r\n$0\r\n\r\n',
     );
+  });
+});
+
+describe('sessions of a batch', () => {
+  it('come in an argument of their own, by the number of their operation', () => {
+    const plain = {
+      kind: 'acquire',
+      id: 't/1',
+      demand: demandOf([GPT4]),
+      leaseMs: 1,
+      claim: 1,
+      isFresh: true,
+    } as const;
+    const session = { digest: 'abc', isSticky: true };
+
+    const { sessions, operations } = encodeBatch([plain, { ...plain, id: 't/2', session }]);
+
+    const flags = [operations[1], operations[1 + CODES.OPERATION.size]];
+    expect(sessions).toBe('2 1 abc\n');
+    expect(flags.map((one) => (one! & CODES.ACQUIRE.session) !== 0)).toEqual([false, true]);
   });
 });

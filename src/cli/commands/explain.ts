@@ -12,6 +12,7 @@ interface ExplainOptions extends StoreOptions {
   readonly tenant: string;
   readonly tokens: string;
   readonly reserve: string;
+  readonly session?: string;
   readonly json?: boolean;
 }
 
@@ -21,14 +22,16 @@ export function register(program: Command): void {
     .option('--tenant <name>', 'who would ask', DEFAULT_TENANT)
     .option('--tokens <n>', 'estimated input and output', '0')
     .option('--reserve <micro>', 'estimated cost in micro-units', '0')
+    .option('--session <id>', 'the session that the request would name')
     .option('--json', 'print JSON')
     .action(async (route: string, options: ExplainOptions) => {
-      const targets = await targetsOf(route);
-      const { tenant } = options;
+      const { targets, ttlMs } = await settingsOf(route);
+      const { tenant, session: id } = options;
+      const session = id === undefined ? undefined : { id, ttlMs };
       const tokens = wholeNumber('--tokens', options.tokens);
       const reserveMicro = wholeNumber('--reserve', options.reserve);
       const explanation = await withCell(options, (source) => {
-        return insightInto(source).explain({ targets, tenant, tokens, reserveMicro });
+        return insightInto(source).explain({ targets, tenant, tokens, reserveMicro, session });
       });
       const text = options.json === true ? JSON.stringify(explanation, null, 2) : undefined;
       console.log(text ?? describe(explanation));
@@ -40,21 +43,25 @@ function wholeNumber(option: string, text: string): number {
   throw new InvalidArgumentError(`${option} takes a whole number.`);
 }
 
-async function targetsOf(route: string) {
-  const { routes } = await loadConfig({ env: process.env });
+async function settingsOf(route: string) {
+  const { routes, sessions } = await loadConfig({ env: process.env });
+  const { ttlMs } = sessions;
   const targets = routes.get(route)?.targets;
-  if (targets !== undefined) return targets.map(({ pool, model }) => ({ pool, model }));
+  if (targets !== undefined) {
+    return { ttlMs, targets: targets.map(({ pool, model }) => ({ pool, model })) };
+  }
   const known = [...routes.keys()].join(', ') || '(none)';
   throw new AppError('model_not_found', `No such route is configured; there are: ${known}.`);
 }
 
 function describe({ decision, reason, retryAfterMs, ...about }: Explanation): string {
-  const { tenant, queue, budgets, accounts } = about;
+  const { tenant, session, queue, budgets, accounts } = about;
   const when = retryAfterMs ? `, ask again in ${Math.ceil(retryAfterMs)} ms` : '';
   const limit = tenant.maxConcurrency ?? 'no limit';
   const lines = [
     `${decision}${reason === undefined ? '' : ` (${reason})`}${when}`,
     `tenant ${tenant.name}: weight ${tenant.weight}, ${tenant.inFlight} in flight of ${limit}, ${tenant.waiting} waiting`,
+    ...(session ? [`session: ${preferenceOf(session)}`] : []),
     `queue: ${queue.waiting} waiting in the cell, estimated wait ${queue.estimatedWaitMs} ms`,
     ...budgets.map(({ scope, settledMicro, reservedMicro, stopMicro }) => {
       return `budget ${scope}: ${settledMicro} settled + ${reservedMicro} reserved of ${stopMicro} micro-units`;
@@ -68,4 +75,8 @@ function describe({ decision, reason, retryAfterMs, ...about }: Explanation): st
     }),
   );
   return `${lines.join('\n')}\n\n${table}`;
+}
+
+function preferenceOf({ preferred }: NonNullable<Explanation['session']>): string {
+  return preferred === undefined ? 'new, or forgotten' : `prefers ${preferred}`;
 }

@@ -20,6 +20,9 @@ export const insightSchemas = {
     reserveMicro: whole(Number.MAX_SAFE_INTEGER)
       .default(0)
       .meta({ description: 'Estimated cost, for budgets.' }),
+    session: z.string().min(1).max(1024).optional().meta({
+      description: 'The session that the request would name.',
+    }),
   }),
   spendQuery: z.strictObject({
     by: z.enum(['tenant', 'route', 'model', 'run', 'all']).default('all'),
@@ -68,6 +71,11 @@ export const explanationSchema = z
       maxConcurrency: z.number().optional(),
       waiting: z.number(),
     }),
+    session: z
+      .strictObject({
+        preferred: z.string().optional().meta({ description: 'The account that served it last.' }),
+      })
+      .optional(),
     queue: z.strictObject({ waiting: z.number(), estimatedWaitMs: z.number() }),
     budgets: z.array(budgetSchema),
     accounts: z.array(

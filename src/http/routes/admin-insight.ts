@@ -9,7 +9,7 @@ import { refuseMethod } from './json-body.ts';
 import { parse } from './validation.ts';
 
 export interface InsightRoutesDeps {
-  readonly config: Pick<Config, 'routes' | 'budget'>;
+  readonly config: Pick<Config, 'routes' | 'budget' | 'sessions'>;
   readonly insight: Insight;
 }
 
@@ -19,7 +19,7 @@ export function addInsightRoutes(router: Router, { config, insight }: InsightRou
   router
     .route('/explain')
     .get(async (req, res) => {
-      const { route, tenant, tokens, reserveMicro } = parse(
+      const { route, tenant, tokens, reserveMicro, session } = parse(
         insightSchemas.explainQuery,
         { ...req.query },
         'query',
@@ -29,7 +29,9 @@ export function addInsightRoutes(router: Router, { config, insight }: InsightRou
         throw new AppError('model_not_found', 'No such route is configured.', { param: 'route' });
       }
       const targets = known.targets.map(({ pool, model }) => ({ pool, model }));
-      res.json(await insight.explain({ targets, tenant, tokens, reserveMicro }));
+      const { ttlMs } = config.sessions;
+      const named = session === undefined ? undefined : { id: session, ttlMs };
+      res.json(await insight.explain({ targets, tenant, tokens, reserveMicro, session: named }));
     })
     .all(refuseMethod(['GET']));
   router

@@ -20,7 +20,10 @@ import { refuseMethod, requireJson } from './json-body.ts';
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface AdminRouterDeps {
-  readonly config: Pick<Config, 'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts'>;
+  readonly config: Pick<
+    Config,
+    'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts' | 'sessions'
+  >;
   readonly scheduler: HealthKeeper;
   readonly insight: Insight;
   readonly tenants: Tenants;

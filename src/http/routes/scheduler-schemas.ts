@@ -53,6 +53,10 @@ const tokens = z
   .min(0)
   .max(2 ** 32 - 1);
 
+const session = z.string().min(1).max(1024).meta({
+  description: 'The conversation that the request belongs to, in the caller’s words.',
+});
+
 const cellTimeMs = z.int().meta({
   description: 'Cell time (Redis TIME) in ms at which the lease ends unless renewed.',
 });
@@ -97,6 +101,9 @@ function acquireSchema(leaseMs: z.ZodType<number>) {
       }),
       reserveMicro: micro.default(0).meta({
         description: 'Estimated cost in micro-units, held under the budgets until the release.',
+      }),
+      session: session.optional().meta({
+        description: 'A conversation: the account that served it before is preferred.',
       }),
     })
     .refine((body) => (body.route === undefined) !== (body.targets === undefined), {

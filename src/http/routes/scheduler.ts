@@ -66,6 +66,7 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
       holder: tenant.name,
       leaseMs,
       renewal: 'by-holder',
+      ...(body.session !== undefined && { session: body.session }),
     } as const;
     // An id that we made is known to nobody else: if its caller leaves, nobody can use the slot.
     // With an id of its own the caller can ask again, so its leaving decides nothing.

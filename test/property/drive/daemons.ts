@@ -4,7 +4,8 @@ import { callScript } from '../../../src/redis/script.ts';
 import type { Scripts } from '../../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../../src/scheduler/plan.ts';
 import type { CellView } from '../../../src/scheduler/registry.ts';
-import { encodeBatch, encodeHead } from '../../../src/scheduler/wire.ts';
+import { encodeHead } from '../../../src/scheduler/head.ts';
+import { encodeBatch } from '../../../src/scheduler/wire.ts';
 import type { TickReport } from '../../../src/scheduler/replies.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 import { wordAnswer } from '../model/answers.ts';
@@ -61,6 +62,9 @@ export function wordsOf(
   return Array.from({ length: count }, (_, i) => wordAnswer(report.answers, i, names));
 }
 
+/** Of what these sequences do not use. */
+const UNUSED = { maxWaiting: 1000, sessionMs: 1000, maxSessions: 1000, preferMs: 0 } as const;
+
 /** One call of the heart; the bare reply. */
 export async function callTick(
   redis: Redis,
@@ -74,9 +78,16 @@ export async function callTick(
   const { batch, track, clockMs, incarnation, sequence, isOutOfMemory } = asked;
   const { generation } = view.registry;
   const seen = { generation, incarnation, sequence };
-  const head = encodeHead({ ...settings, ...seen, batch, track, clockMs, maxWaiting: 1000 });
-  const { demands, holdings, spends, excludes, operations, ids } = encodeBatch(asked.ops);
-  const lines = [demands, holdings, spends, excludes];
+  const head = encodeHead({
+    ...settings,
+    ...seen,
+    ...UNUSED,
+    batch,
+    track,
+    clockMs,
+  });
+  const { demands, holdings, spends, excludes, sessions, operations, ids } = encodeBatch(asked.ops);
+  const lines = [demands, holdings, spends, excludes, sessions];
   const args = [head, asked.daemon, asked.server, ...lines, operations, ...ids];
   const entry = isOutOfMemory ? 'tick_oom' : 'tick';
   return callScript(redis, scripts.tick, entry, view.bound, args);

@@ -53,10 +53,11 @@ describe('the differences of two configurations', () => {
       ['accounts', 'a1', 'weight'],
       ['server', 'apiKey'],
       ['scheduler', 'waitMs'],
+      ['sessions', 'ttlMs'],
     ];
     const fixed = [['server', 'port'], ['redis', 'url'], ['scheduler', 'cell'], ['somethingNew']];
 
-    expect(live.map(isLive)).toEqual([true, true, true]);
+    expect(live.map(isLive)).toEqual([true, true, true, true]);
     expect(fixed.map(isLive)).toEqual([false, false, false, false]);
   });
 });
