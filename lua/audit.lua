@@ -16,6 +16,7 @@
 --- @key account_state HASH account -> its rates, and until when it rests
 --- @key health HASH account -> what is wrong with it (breaker/conditions.lua)
 --- @key ledger HASH "scope TAB period" -> settled, reserved and more
+--- @key lanes HASH "tenant/digest" -> "tenant/id" of the request that owns the lane
 --- @key class[] ZSET account -> place
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed most, ms for which an expired lease may wait for its reaping
@@ -26,10 +27,12 @@
 --- @include breaker/conditions.lua
 --- @include breaker/checking.lua
 --- @include lib/charges.lua
+--- @include sessions/lane_check.lua
 
 records.begin()
 charges.begin()
 checking.begin()
+lane_check.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
 local differences = {}
 
@@ -88,11 +91,15 @@ each(key_requests, function(id, raw)
     return compare('undecodable', id, 0, 1)
   end
   count = count + 1
+  lane_check.see(id, lease)
+  compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
+  if lease[LEASE.account] == '' then
+    return
+  end
   by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
   checking.see(lease)
   by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
   count_rules(id, lease)
-  compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
 end)
 
 each(key_inflight, function(name, found)
@@ -151,23 +158,21 @@ each(key_ledger, function(field, raw)
   end
 end)
 
-local waiting, by_state = 0, {}
+local waiting, by_state = 0, { 0, 0, 0, 0, 0 }
 each(key_waiters, function(_, raw)
   waiting = waiting + 1
-  add(by_state, string.byte(raw, 2), 1)
+  add(by_state, string.byte(raw, 2) or 0, 1)
 end)
 
---- Waiters of these states have a place each between two texts.
-local function compare_places(name, states, from, to)
-  local expected = 0
-  for _, state in ipairs(states) do
-    expected = expected + (by_state[state] or 0)
-  end
+--- So many waiters have their places between two texts.
+local function compare_places(name, expected, from, to)
   compare('waiting', name, expected, redis.call('ZLEXCOUNT', key_line, '[' .. from, '(' .. to))
 end
 
 compare('waiting', 'waiters', waiting, tonumber(redis.call('HGET', key_cell, 'waiting') or 0))
-compare_places('line', { WAITING.queued, WAITING.parked }, 'p', 'r')
-compare_places('preferring', { WAITING.preferring }, 'a', 'b')
+compare_places('line', by_state[WAITING.queued] + by_state[WAITING.parked], 'p', 'r')
+compare_places('laned', by_state[WAITING.laned], 's', 't')
+compare_places('preferring', by_state[WAITING.preferring], 'a', 'b')
+lane_check.run(each, compare)
 compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)
 return { 'audited', count, unpack(differences) }

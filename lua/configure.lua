@@ -31,6 +31,7 @@
 --- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
 --- @key sessions HASH "tenant/digest" -> the account of a session, the younger generation
 --- @key sessions_before HASH the same, the older generation
+--- @key lanes HASH "tenant/digest" -> "tenant/id" of the request that owns the lane
 --- @key registry STRING the registered configuration as JSON
 --- @key class[] ZSET account -> place; those of the old registry and of the new
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
@@ -80,7 +81,7 @@ local function keep_sentinels()
   for _, key in ipairs({ key_requests, key_finished, key_finished_before, key_accounts,
     key_inflight, key_targets, key_replies, key_set_aside, key_waiters, key_demands, key_flows,
     key_tenants, key_tenant_state, key_account_state, key_health, key_ledger, key_spend, key_run_spend,
-    key_sessions, key_sessions_before }) do
+    key_sessions, key_sessions_before, key_lanes }) do
     redis.call('HSET', key, SENTINEL.name, 0)
   end
   for _, key in ipairs({ key_expiries, key_daemons, key_timers, key_spend_runs }) do

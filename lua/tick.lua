@@ -34,6 +34,7 @@
 --- @key spend_runs ZSET "tenant TAB run" -> cell time of its last use
 --- @key sessions HASH "tenant/digest" -> the account of a session (sessions/sticky.lua), younger
 --- @key sessions_before HASH the same, the older generation
+--- @key lanes HASH "tenant/digest" -> "tenant/id" of the request that owns the lane
 --- @key class[] ZSET account -> load ratio x LOAD.touches + last touch
 --- @key concurrency[] STRING in-flight requests of one (pool, model)
 --- @arg head packed see lib/head.lua
@@ -99,6 +100,9 @@
 --- @include waiting/waiter_record.lua
 --- @include waiting/waiters.lua
 --- @include sessions/preferring.lua
+--- @include sessions/lane_list.lua
+--- @include sessions/lanes.lua
+--- @include sessions/alone.lua
 --- @include waiting/parking.lua
 --- @include waiting/queue.lua
 --- @include waiting/heads.lua
@@ -140,6 +144,7 @@ spend.begin()
 alarms.begin()
 sessions.begin()
 sticky.begin()
+lanes.begin()
 pools.begin()
 flows.begin()
 waiters.begin()

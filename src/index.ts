@@ -6,6 +6,8 @@ export { Lease } from './scheduler/lease.ts';
 export type {
   AcquireRequest,
   AcquireResult,
+  LaneHold,
+  LaneOptions,
   LeaseRef,
   MoveReport,
   MoveResult,

@@ -47,7 +47,7 @@ local function decide(op, id, slot, targets)
   elseif not reason and cell.waiting > 0 and queue.is_behind(targets, id) then
     reason, waits = REASON.pool_full, true
   elseif not reason then
-    local account, number, ms = sessions.pick(op, targets)
+    local account, number, ms = sessions.pick(op, targets, id)
     if account then
       return grant(op, id, slot, account, number, targets, tenant)
     end
@@ -72,6 +72,6 @@ function acquire.execute(op, id, slot, targets)
     return answer_again(op, id, slot, lease)
   end
   if cell.waiting == 0 or not queue.holds(op, id) then
-    decide(op, id, slot, targets)
+    (targets.decide or decide)(op, id, slot, targets)
   end
 end

@@ -1,8 +1,12 @@
 -- How leases end: settled with every rule that they were charged to, once.
 local holders = {} -- a kept list, see lib/order.lua
 
---- Settles a lease, whose charges were read, with every term that it was charged to.
+--- Settles a lease, whose charges were read, with every term that it was charged to: one on nothing
+--- but a lane with none.
 local function settle_terms(id, lease, op)
+  if lease[LEASE.account] == '' then
+    return
+  end
   local name = tenants.name_in(id)
   local tenant = tenants.get(name)
   lease[LEASE.tenant] = name
@@ -19,6 +23,9 @@ local function end_bound(id, lease, op, how)
     waiters.forget(id)
   end
   settle_terms(id, lease, op)
+  if lease[LEASE.flags] >= ACQUIRE.lane then
+    sessions.ended(id, lease)
+  end
   return op and how or how .. presumed.tail(lease)
 end
 

@@ -46,8 +46,10 @@ operations.handlers[KIND.move] = function(op, id, slot)
     return operations.answer(TAG.denied, REASON.recovering, 0, 0, 0, cell.recover_until - cell.now)
   elseif not lease or lease[LEASE.fence] ~= operations.batch[op + OP.fence] then
     return operations.say(TAG.lost)
-  elseif variant == 'tick_oom' or not targets then
-    return operations.refuse(targets and MISTAKE.out_of_memory or MISTAKE.unknown_demand)
+  elseif variant == 'tick_oom' then
+    return operations.refuse(MISTAKE.out_of_memory)
+  elseif not targets or lease[LEASE.account] == '' then
+    return operations.refuse(MISTAKE.unknown_demand)
   end
   local account, number, after_ms = pick_without(tried(op, lease), targets)
   if not account then

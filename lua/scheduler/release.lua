@@ -51,7 +51,7 @@ operations.handlers[KIND.cancel] = function(op, id, slot)
   end
   local waiter = waiters.get(id)
   if waiter then
-    waiters.remove(waiter)
+    waiters.give_up(waiter)
     finished.remember(id, END.cancelled)
     return operations.say(TAG.cancelled)
   end

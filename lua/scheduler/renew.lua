@@ -39,9 +39,13 @@ operations.handlers[KIND.register] = function(op, id, slot)
     return
   end
   local fence = operations.batch[op + OP.fence]
-  local account, target = holding(operations.batch[op + OP.demand])
-  if not account or not target or not may_be_lost(id, slot, fence) then
+  local number, session = operations.batch[op + OP.demand], sessions.of(op)
+  local account, target = holding(number)
+  local is_alone = number == 0 and session and session.lane
+  if not is_alone and not (account and target) or not may_be_lost(id, slot, fence) then
     return operations.say(TAG.lost)
+  elseif is_alone then
+    return alone.register(op, id, fence)
   end
   if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1

@@ -12,7 +12,7 @@ end
 --- `name` is "tenant/digest"; `flags` say what the session is asked for.
 function sessions.new(id, flags, digest)
   return { name = tenants.name_in(id) .. '/' .. digest, digest = digest, flags = flags,
-    sticky = flags % 2 == SESSION.sticky }
+    sticky = flags % 2 == SESSION.sticky, lane = flags >= SESSION.lane, order = false }
 end
 
 function sessions.load()
@@ -29,6 +29,7 @@ function sessions.load()
     end
   end
   sticky.load(names)
+  choice.demands[0] = alone.demand
 end
 
 --- The session of the operation, or nil.
@@ -55,10 +56,12 @@ end
 
 --- Which account a request takes, and for which target, as choice.pick; false for its reason where
 --- it is to wait for its session's account.
-function sessions.pick(op, targets)
+function sessions.pick(op, targets, id)
   local session = by_op[op]
   if not session then
     return choice.pick(targets)
+  elseif session.lane and lanes.is_taken(session.name, id) then
+    return nil, REASON.lane_busy
   end
   local account, number, after_ms, preferred = sticky.pick(targets, session)
   if account and preferring.may_wait(op, preferred) then
@@ -70,30 +73,52 @@ end
 
 --- Whether a waiter is kept from the line of its demand; it has another place then.
 function sessions.holds_back(waiter)
-  if waiter.session.prefers then
+  if waiter.session.lane and lanes.holds_back(waiter) then
+    return true
+  elseif waiter.session.prefers then
     preferring.join(waiter)
     return true
   end
   return false
 end
 
---- The account serves the session from now on.
-function sessions.granted(session, _, account)
+--- The account serves a request of the session from now on.
+function sessions.granted(session, id, account)
   if session.sticky then
     sticky.granted(session, account)
   end
+  if session.lane then
+    lanes.granted(session.name, id)
+  end
+end
+
+--- The waiter waits no more, and holds nothing; or it is not looked at for a while.
+function sessions.left(waiter)
+  local session = waiter.session
+  if session and session.lane then
+    lanes.left(session.name, waiter.id)
+  end
+end
+
+--- A lease on a lane has ended.
+function sessions.ended(id, lease)
+  lanes.left(tenants.name_in(id) .. '/' .. string.sub(charges.session(lease), 2), id)
 end
 
 --- The lease remembers its operation's session: how it came to its account, and the digest.
 function sessions.mark(lease, op)
   local session = by_op[op]
   lease[LEASE.session] = session and (session.how or 0) .. session.digest or false
+  if session and session.lane then
+    lease[LEASE.flags] = lease[LEASE.flags] + ACQUIRE.lane
+  end
 end
 
 --- A session as a waiter's record keeps it, and back; nil where it cannot be decoded.
 function sessions.pack(session)
   local prefers = session.prefers or ''
   return struct.pack('<BBc0Bc0', session.flags, #session.digest, session.digest, #prefers, prefers)
+    .. (session.order or '')
 end
 
 function sessions.unpack(id, raw)
@@ -103,6 +128,7 @@ function sessions.unpack(id, raw)
     return nil
   end
   local session = sessions.new(id, string.byte(raw), string.sub(raw, 3, 2 + digest))
-  session.prefers = prefers > 0 and string.sub(raw, 4 + digest) or false
+  session.prefers = prefers > 0 and string.sub(raw, 4 + digest, 3 + digest + prefers) or false
+  session.order = #raw > 3 + digest + prefers and string.sub(raw, 4 + digest + prefers) or false
   return session
 end

@@ -5,7 +5,12 @@
 
 function hand_off.begin()
   heads.begin()
-  hand_off.more = false
+  hand_off.more, hand_off.begun = false, false
+end
+
+--- Somebody may be served who was not there when this tick began to hand off.
+function hand_off.look_again()
+  hand_off.more = hand_off.more or hand_off.begun
 end
 
 --- The waiter gets a slot of the account.
@@ -85,6 +90,7 @@ end
 --- Demands that nothing is free for cost a look each, and are as many as the configuration has; only
 --- waiters that were looked at are bounded.
 function hand_off.run()
+  hand_off.begun = true
   if cell.waiting == 0 or cell.now < cell.recover_until or variant == 'tick_oom' then
     return
   end

@@ -4,9 +4,13 @@
 --- Its daemon does not listen: it keeps its place, and is out of everybody's way.
 function parking.park(waiter)
   waiters.leave[waiter.state](waiter)
+  local was = waiter.state
   waiter.state = WAITING.parked
   redis.call('ZADD', key_line, 0, 'p' .. waiter.daemon .. '\t' .. waiters.line_of(waiter))
   waiters.write(waiter)
+  if was ~= WAITING.laned then
+    sessions.left(waiter)
+  end
 end
 
 --- The calling daemon listens again: its waiters go back to their places, some in each tick;

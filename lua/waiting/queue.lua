@@ -31,6 +31,9 @@ end
 
 --- fence: its arrival; time: the ms that it may wait, as far as that is known.
 local function answer(waiter)
+  if waiter.state == WAITING.laned then
+    return operations.answer(TAG.queued, 0, 0, lane_list.position(waiter), waiter.arrived)
+  end
   local position = waiters.position(waiter)
   operations.answer(TAG.queued, 0, 0, position, waiter.arrived,
     estimate(flows.of(waiter.pool, waiter.tenant), position))
@@ -107,7 +110,8 @@ end
 
 function queue.join(op, id, targets, tenant, reason, after_ms)
   local refused, retry_after_ms = obstacle(op, id, targets, reason, after_ms)
-  local number = not refused and (known_number(targets.line) or new_number(targets.line))
+  local number = not refused
+    and (targets == alone.demand and LANES.demand or known_number(targets.line) or new_number(targets.line))
   if not number then
     return operations.answer(TAG.denied, refused or REASON.queue_full, 0, 0, 0, retry_after_ms)
   end

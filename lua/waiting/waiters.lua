@@ -116,9 +116,15 @@ function waiters.remove(waiter)
   cell.count_waiters(-1)
 end
 
+--- The same of one that gets nothing.
+function waiters.give_up(waiter)
+  waiters.remove(waiter)
+  sessions.left(waiter)
+end
+
 --- The waiter is refused: remembered under its id, and told to its daemon.
 function waiters.refuse(waiter, reason, retry_after_ms)
-  waiters.remove(waiter)
+  waiters.give_up(waiter)
   finished.remember(waiter.id, END.refused .. string.char(reason))
   notices.tell(waiter.daemon, waiter.id,
     operations.packed(TAG.denied, reason, 0, 0, 0, retry_after_ms), tenant_rates.none, 0)

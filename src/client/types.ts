@@ -22,6 +22,8 @@ interface SlotRequestBase {
   readonly tokens?: number;
   /** The conversation that it belongs to: the account that served it before is preferred. */
   readonly session?: string;
+  /** Whether requests of the session that say so run one at a time, in the order of arrival. */
+  readonly lane?: boolean;
   /** Estimated cost in micro-units, held under the budgets until the release. */
   readonly reserveMicro?: number;
 }

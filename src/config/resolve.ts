@@ -128,10 +128,11 @@ function resolveRoutes(
   const routes = new Map<string, RouteConfig>();
   for (const [alias, route] of Object.entries(file.routes)) {
     const targets = route.targets.map((target) => resolveTarget(target, route));
-    const { downgrade, failover } = route;
+    const { downgrade, failover, serialize } = route;
     routes.set(alias, {
       alias,
       targets,
+      ...(serialize && { serialize }),
       ...(downgrade === 'never' && { downgrade }),
       ...(failover && { failover: resolveFailover(failover, file.failover) }),
     });
@@ -145,7 +146,8 @@ function resolveRoutes(
   }
   for (const [alias, serving] of pools) {
     if (routes.has(alias)) continue;
-    routes.set(alias, { alias, targets: [...serving].map((pool) => ({ pool, model: alias })) });
+    const targets = [...serving].map((pool) => ({ pool, model: alias }));
+    routes.set(alias, { alias, targets });
   }
   return routes;
 }

@@ -38,6 +38,9 @@ const route = z.strictObject({
       'Whether a request may go to another `tier` than that of the first target that it may use.',
   }),
   failover: routeFailoverSchema,
+  serialize: z.boolean().default(false).meta({
+    description: 'Whether requests of one session run one at a time, in the order of arrival.',
+  }),
   defaults: parameters.meta({
     description:
       'Fields that a request gets where its caller left them out, such as `temperature`.',
@@ -64,4 +67,6 @@ export interface RouteConfig {
   readonly downgrade?: 'never';
   /** Where it differs from the limits for all routes. */
   readonly failover?: FailoverLimits;
+  /** Whether requests of one session run one at a time. */
+  readonly serialize?: boolean | undefined;
 }

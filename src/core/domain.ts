@@ -33,6 +33,7 @@ export const DENIAL_REASONS = [
   'account_rate',
   'budget_stop',
   'breaker_open',
+  'lane_busy',
 ] as const;
 export type DenialReason = (typeof DENIAL_REASONS)[number];
 

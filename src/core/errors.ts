@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   'account_rate',
   'budget_stop',
   'breaker_open',
+  'lane_busy',
   'no_account_for_model',
   'recovering',
   'store_unavailable',

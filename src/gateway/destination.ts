@@ -32,6 +32,8 @@ export interface Destination {
   readonly provider: string | undefined;
   /** How far the route goes on trying, where that is its own. */
   readonly failover?: FailoverLimits;
+  /** Whether requests of one session run one at a time. */
+  readonly serialize?: boolean | undefined;
 }
 
 export function providersOf(accounts: Iterable<AccountConfig>): ReadonlyMap<string, boolean> {
@@ -48,10 +50,10 @@ export function resolveDestination(wish: Wish, places: Places): Destination {
   if (provider !== undefined) requireProvider(provider, wish.allowed, places);
   const route = routeOf(alias, wish, places);
   if (route === undefined) throw modelNotFound();
-  const { failover } = route;
+  const { failover, serialize } = route;
   const targets = withoutDowngrade(narrowed(route.targets, provider, wish), route);
   if (targets.length === 0) throw modelNotFound(provider);
-  return { alias, targets, provider, ...(failover && { failover }) };
+  return { alias, targets, provider, serialize, ...(failover && { failover }) };
 }
 
 function narrowed(

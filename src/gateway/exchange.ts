@@ -44,6 +44,8 @@ export class Exchange {
   route: string | undefined;
   /** The conversation that it belongs to, in its caller's words, if any. */
   session: string | undefined;
+  /** Whether it runs one at a time with others of its session. */
+  lane = false;
   /** The run that it belongs to, if any. */
   run: Run | undefined;
   /** The provider that the run has from an earlier request. */

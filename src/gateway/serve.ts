@@ -19,7 +19,7 @@ import type { Exchange } from './exchange.ts';
 import { reportOf, tryAccounts } from './failover.ts';
 import { principalOf } from './principal.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
-import { sessionOf } from './session.ts';
+import { laneOf, sessionOf } from './session.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
 export interface ServeContext {
@@ -55,6 +55,7 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   const charge = chargeOf(asked.size, destination.targets, context.charging);
 
   exchange.wantsStream = asked.wantsStream;
+  exchange.lane = laneOf(req.headers, exchange.session, destination);
   const lease = await takeSlot(exchange, charge, context.slots);
   try {
     const others = await placesAfter(exchange, { lease, charge, context });

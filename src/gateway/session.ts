@@ -2,6 +2,8 @@
 // leads to (the same account, a lane) is the heart's matter; its run is run.ts's.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SessionSource } from '../config/sessions-schema.ts';
+import { AppError } from '../core/errors.ts';
+import type { Destination } from './destination.ts';
 
 /** What of a body may hold a session's id, where it is a text. */
 export type BodySessions = Readonly<Partial<Record<SessionSource, string>>>;
@@ -41,4 +43,23 @@ export function sessionOf(
     if (session !== undefined && session !== '') return session;
   }
   return undefined;
+}
+
+/**
+ * Whether the request runs one at a time with others of its session: where its route says so, or its
+ * caller. Throws `invalid_params` for a caller that asks for the lane of no session.
+ */
+export function laneOf(
+  headers: IncomingHttpHeaders,
+  session: string | undefined,
+  { serialize }: Pick<Destination, 'serialize'>,
+): boolean {
+  const wish = headers['x-slotkeeper-lane'];
+  if (wish === undefined) return serialize === true && session !== undefined;
+  if (wish === 'on' && session !== undefined) return true;
+  const message =
+    wish === 'on'
+      ? 'A lane is a session’s: name the session, as x-slotkeeper-session by default.'
+      : 'x-slotkeeper-lane can only be "on".';
+  throw new AppError('invalid_params', message, { param: 'x-slotkeeper-lane' });
 }

@@ -43,10 +43,11 @@ export async function takeSlot(
   try {
     const { signal } = waiting;
     const asked = { tenant: tenant.name, targets, waitMs, priority, tokens, reserveMicro, signal };
-    const { stableKey, arms, session } = exchange;
+    const { stableKey, arms, session, lane } = exchange;
     const prefer = arms && rules.rollouts?.preferred(arms, targets);
-    const wish = { ...asked, stableKey, prefer, ...(session && { session }) };
-    const result = await rules.scheduler.tryAcquire(wish);
+    const wish = { ...asked, stableKey, prefer };
+    const request = session === undefined ? wish : { ...wish, session, lane };
+    const result = await rules.scheduler.tryAcquire(request);
     if (result.kind === 'granted') return noted(exchange, result.lease);
     exchange.limits = result.limits;
     throw denialError(result);

@@ -50,6 +50,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   account_rate: 429,
   budget_stop: 429,
   breaker_open: 503,
+  lane_busy: 429,
   no_account_for_model: 503,
   recovering: 503,
   store_unavailable: 503,

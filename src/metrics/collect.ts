@@ -62,6 +62,7 @@ async function readInto({ metrics, readCounters }: CollectorOptions): Promise<vo
   }
   metrics.cellLeases.set(counters.leases);
   metrics.cellWaiting.set(counters.waiting);
+  metrics.cellLaned.set(counters.laned);
   const {
     settledMicro = 0,
     reservedMicro = 0,

@@ -113,6 +113,11 @@ export function cellMetrics(registry: Registry) {
       help: 'Requests that wait for a slot, over all daemons of the cell.',
       registers,
     }),
+    cellLaned: new Gauge({
+      name: 'slotkeeper_cell_lane_waiting',
+      help: 'Waiting requests that stand behind others of their session, over all daemons.',
+      registers,
+    }),
     budgetSettled: new Gauge({
       name: 'slotkeeper_budget_settled_micro',
       help: 'Spent in this period under the budget over everything, in micro-units.',

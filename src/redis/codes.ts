@@ -49,6 +49,7 @@ export const CODES = {
     account_rate: 9,
     budget_stop: 10,
     breaker_open: 11,
+    lane_busy: 16,
   },
   /** What was wrong with an operation. */
   MISTAKE: {
@@ -162,11 +163,16 @@ export const CODES = {
     uncharged: 4_294_967_295,
   },
   /** Flags of an acquire and of its lease: nobody but its daemon knows the id. */
-  ACQUIRE: { fresh: 1, bound: 2, session: 4, priority: 16 },
+  ACQUIRE: { fresh: 1, bound: 2, session: 4, lane: 8, priority: 16 },
   /** Detail of a grant: the number of its target, and how it came to its session's account. */
   GRANT: { sticky: 32 },
   /** What a session is asked for; a binding in use is written anew so often in its life. */
-  SESSION: { sticky: 1, writes: 16 },
+  SESSION: { sticky: 1, lane: 2, writes: 16 },
+  /**
+   * Waiters of one lane that are passed over in a row; how often a lane that must wait is looked at;
+   * in place of the number of a model and of a demand, where there is none.
+   */
+  LANES: { skip: 64, pause_ms: 1000, model: 65_535, demand: 65_535 },
   /** How an account came to serve a session. */
   STICKY: { hit: 1, spilled: 2, rebound: 3, bound: 4 },
   /** Flags of a release beside its outcome: what it tells of the use. */
@@ -179,6 +185,7 @@ export const CODES = {
     parked: 2,
     granted: 3,
     preferring: 4,
+    laned: 5,
     claim_ms: 2000,
     unpark: 64,
     step_ms: 1000,

@@ -60,6 +60,8 @@ export interface CellKeys {
   /** HASH "tenant/digest" → the account of a session. Rotated into `sessionsBefore` by age or number. */
   readonly sessions: string;
   readonly sessionsBefore: string;
+  /** HASH "tenant/digest" → "tenant/id" of the request that owns the session's lane. */
+  readonly lanes: string;
   /** STRING: the registered configuration as JSON (registry.ts). */
   readonly registry: string;
   /** Channel on which a daemon hears what became of its waiters. */
@@ -116,6 +118,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     spendRuns: `${prefix}spend-runs`,
     sessions: `${prefix}sessions`,
     sessionsBefore: `${prefix}sessions-before`,
+    lanes: `${prefix}lanes`,
     registry: `${prefix}registry`,
     channel: (daemon) => `${prefix}daemon:${daemon}`,
     runs: `${prefix}runs`,

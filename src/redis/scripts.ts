@@ -65,6 +65,7 @@ const TICK = {
     'spend_runs',
     'sessions',
     'sessions_before',
+    'lanes',
   ],
   keyLists: ['class', 'concurrency'],
   args: [
@@ -104,6 +105,7 @@ const AUDIT = {
     'account_state',
     'health',
     'ledger',
+    'lanes',
   ],
   keyLists: ['class', 'concurrency'],
   args: ['head'],

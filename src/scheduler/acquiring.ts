@@ -7,7 +7,7 @@ import { CODES, namesByCode } from '../redis/codes.ts';
 import { readSticky, readTarget } from './answers.ts';
 import type { Pending } from './batcher.ts';
 import type { CellLink } from './cell-link.ts';
-import { Lease } from './lease.ts';
+import { Lease, NO_ACCOUNT, NO_TARGET } from './lease.ts';
 import type { LeaseKeeper } from './lease.ts';
 import type { LeaseClaims } from './lease-token.ts';
 import type { LocalGrants } from './local-grants.ts';
@@ -137,7 +137,7 @@ export class Acquiring implements Pending {
     const { claimMs = 0 } = answer;
     if (claimMs > 0) renewals.claim(lease, this.op, { sentAt: this.sentAt, claimMs });
     else if (isRenewed) renewals.add(lease, this.op, this.sentAt);
-    events.emit('granted', lease);
+    if (lease.account !== NO_ACCOUNT) events.emit('granted', lease);
     const isStopping = this.#desk.isStopping();
     if (isStopping || signal?.aborted === true) {
       lease.release(UNUSED).catch(() => undefined);
@@ -152,9 +152,10 @@ export class Acquiring implements Pending {
     const { id, isFresh, leaseMs, requestId, tenant, targets } = this.op;
     const { link, keeper, unconfirmed } = this.#desk;
     const { fence, at: expiresAtMs } = answer;
-    const targetIndex = readTarget(answer, targets, link);
-    const target = targets[targetIndex];
-    const account = link.accountName(answer.account);
+    const isAlone = targets.length === 0;
+    const targetIndex = isAlone ? 0 : readTarget(answer, targets, link);
+    const target = isAlone ? NO_TARGET : targets[targetIndex];
+    const account = isAlone ? NO_ACCOUNT : link.accountName(answer.account);
     if (account === undefined || target === undefined) {
       unconfirmed.add({ kind: 'release', id, fence, ...UNUSED }, leaseMs);
       const message = 'The store granted an account that this daemon does not know.';
@@ -166,7 +167,7 @@ export class Acquiring implements Pending {
     const sticky = readSticky(answer);
     const grant = { account, target, targetIndex, fence, expiresAtMs, replayed, sticky };
     const queuedMs = this.#queuedMs(heldSince);
-    const token = this.op.isRenewed ? undefined : this.#tokenOf(grant);
+    const token = this.op.isRenewed || isAlone ? undefined : this.#tokenOf(grant);
     const about = {
       requestId,
       tenant,
@@ -184,8 +185,8 @@ export class Acquiring implements Pending {
   }
 
   #tokenOf({ account, target, fence, expiresAtMs }: Grant): string | undefined {
-    const { id, claim, tokens = 0, reserveMicro = 0 } = this.op;
-    const use = { claim, tokens, reserveMicro };
+    const { id, claim, tokens = 0, reserveMicro = 0, session } = this.op;
+    const use = { claim, tokens, reserveMicro, session };
     return this.#desk.seal({ id, fence, account, ...target, expiresAtMs, ...use });
   }
 

@@ -12,7 +12,7 @@ import { DEFAULT_PRIORITY, claimOf } from './wire.ts';
 import type { SessionWish } from './wire.ts';
 
 const LOWEST_PRIORITY = 9;
-const MAX_WAIT_MS = 86_400_000;
+export const MAX_WAIT_MS = 86_400_000;
 const MAX_TOKENS = 2 ** 32 - 1;
 
 export interface AskingOptions {
@@ -41,12 +41,13 @@ export class Asking {
     const isFresh = request.requestId === undefined;
     const requestId = request.requestId ?? this.#freshId();
     const id = isFresh ? `${checkedTenant(tenant)}/${requestId}` : keyOf({ tenant, requestId });
-    const demand = this.#demands.of(targets);
     const session = sessionOf(request);
+    const demand = session?.isLane && targets.length === 0 ? undefined : this.#demands.of(targets);
+    const life = this.checkedLife(leaseMs);
     const claim =
-      session === undefined
-        ? demand.claim(holder, this.checkedLife(leaseMs))
-        : claimOf(holder, `${demand.text}\n${session.digest}`, this.checkedLife(leaseMs));
+      demand !== undefined && session === undefined
+        ? demand.claim(holder, life)
+        : claimOf(holder, `${demand?.text}\n${session?.digest}\n${session?.isLane}`, life);
     check('waitMs', waitMs, MAX_WAIT_MS);
     check('priority', priority, LOWEST_PRIORITY);
     check('tokens', tokens, MAX_TOKENS);
@@ -56,7 +57,7 @@ export class Asking {
     return {
       kind: 'acquire',
       id,
-      demand: prefer === undefined ? demand.text : preferring(demand.text, prefer),
+      demand: prefer === undefined ? (demand?.text ?? '') : preferring(demand?.text ?? '', prefer),
       leaseMs,
       claim,
       isFresh,
@@ -94,8 +95,14 @@ function preferring(demand: string, account: string): string {
   });
 }
 
-function sessionOf({ session }: AcquireRequest): SessionWish | undefined {
-  return session === undefined ? undefined : { digest: sessionDigest(session), isSticky: true };
+function sessionOf({ session, lane = false, targets }: AcquireRequest): SessionWish | undefined {
+  if (session !== undefined) {
+    return { digest: sessionDigest(session), isSticky: targets.length > 0, isLane: lane };
+  }
+  if (!lane) return undefined;
+  throw new AppError('invalid_params', 'A lane is a session’s: name the session.', {
+    param: 'session',
+  });
 }
 
 function check(name: string, value: number, most: number): void {

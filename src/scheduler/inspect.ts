@@ -37,6 +37,8 @@ export interface Counters {
   readonly leases: number;
   /** Acquires that wait. */
   readonly waiting: number;
+  /** Those among them that stand behind others of their session. */
+  readonly laned: number;
   /** The budget over everything; undefined where there is none. */
   readonly budget: BudgetView | undefined;
   readonly incarnation: number;
@@ -69,10 +71,11 @@ const AUDIT_PATIENCE_MS = 5000;
 export async function readCounters({ redis, cell, keyStyle }: InspectSource): Promise<Counters> {
   const keys = cellKeys(cell, keyStyle);
   const registry = await readRegistry(redis, keys);
-  const [inFlight, leases, facts, budget, report] = await Promise.all([
+  const [inFlight, leases, facts, laned, budget, report] = await Promise.all([
     redis.hgetall(keys.inflight),
     redis.hlen(keys.requests),
     redis.hmget(keys.cell, 'incarnation', 'sequence', 'generation', 'waiting'),
+    redis.zlexcount(keys.line, '[s', '(t'),
     readOverallBudget({ redis, keys }),
     readHealthReport({ redis, keys }, { most: 1 }),
   ]);
@@ -96,6 +99,7 @@ export async function readCounters({ redis, cell, keyStyle }: InspectSource): Pr
     }),
     leases: Math.max(0, leases - 1),
     waiting: waiting ?? 0,
+    laned,
     budget,
     incarnation: incarnation ?? 0,
     sequence: sequence ?? 0,
@@ -115,6 +119,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   flow: 'the count of the tenant at the pool is not the number of its leases there',
   reserved: 'what the ledger holds reserved is not the sum of the leases’ reserves',
   waiting: 'the number of waiters is not what the queue holds',
+  lane: 'the lane has more than one holder',
+  lane_owner: 'the owner of the lane is gone',
   unreaped: 'the lease expired and was not reaped',
   undecodable: 'the record cannot be decoded',
   set_aside: 'records were set aside because they could not be decoded',

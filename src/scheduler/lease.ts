@@ -9,6 +9,10 @@ import type { Grant, ReleaseResult, StickyResult, Target } from '../core/domain.
 import type { RateLimits } from './limits.ts';
 import type { MoveReport, MoveResult, ReleaseReport } from './types.ts';
 
+/** Of a lease on a lane alone. */
+export const NO_ACCOUNT = '';
+export const NO_TARGET: Target = Object.freeze({ pool: '', model: '' });
+
 /** What a lease needs of its scheduler. */
 export interface LeaseKeeper {
   /** Gives it back once `moving` has come to its end. */
@@ -97,6 +101,7 @@ export class Lease implements AsyncDisposable {
     this.#keeper = options.keeper;
   }
 
+  /** Empty for a lane alone. */
   get account(): string {
     return this.#grant.account;
   }

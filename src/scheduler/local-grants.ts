@@ -101,11 +101,11 @@ export class LocalGrants {
   }
 
   /**
-   * Ids that callers gave, and leases that others renew, are the store's alone: they must mean the
-   * same to all daemons.
+   * Ids that callers gave, leases that others renew, and lanes are the store's alone: they must mean
+   * the same to all daemons.
    */
-  #mayServe({ isFresh, isRenewed, reserveMicro = 0, targets }: AcquireAsked): boolean {
-    if (!isFresh || !isRenewed || reserveMicro > 0) return false;
+  #mayServe({ isFresh, isRenewed, reserveMicro = 0, targets, session }: AcquireAsked): boolean {
+    if (!isFresh || !isRenewed || reserveMicro > 0 || session?.isLane === true) return false;
     return targets.some(({ pool }) => this.#pools.has(pool));
   }
 

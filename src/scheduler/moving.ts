@@ -7,7 +7,7 @@ import type { Target } from '../core/domain.ts';
 import type { Pending } from './batcher.ts';
 import type { CellLink } from './cell-link.ts';
 import type { Demands } from './demands.ts';
-import type { Lease } from './lease.ts';
+import { NO_ACCOUNT, type Lease } from './lease.ts';
 import { DENIAL_RETRY_MS, mistakeOf } from './refusals.ts';
 import type { Renewals } from './renewals.ts';
 import type { Answer } from './replies.ts';
@@ -34,6 +34,9 @@ export function moveOf(lease: Lease, report: MoveReport, demands: Demands): Move
     throw new AppError('invalid_params', `exclude names at most ${MAX_EXCLUDED} accounts.`, {
       param: 'exclude',
     });
+  }
+  if (lease.account === NO_ACCOUNT) {
+    throw new AppError('invalid_params', 'A lane alone has no account to move from.');
   }
   return {
     kind: 'move',

@@ -19,6 +19,7 @@ export const DENIAL_MESSAGES: Readonly<Record<DenialReason, string>> = {
   tenant_concurrency: 'This tenant holds as many slots as it may.',
   tenant_rate: 'This tenant has used up its requests or tokens of the minute.',
   account_rate: 'Every account that serves this model has used up its rates.',
+  lane_busy: 'Another request of this session is running, and this one may not wait for it.',
   budget_stop: 'The budget does not hold what this request may cost.',
   breaker_open: 'Every account that serves this model has failed of late, and rests.',
 };

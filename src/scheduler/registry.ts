@@ -72,6 +72,7 @@ export function scriptKeys(keys: CellKeys): Record<string, string> {
     spend_runs: keys.spendRuns,
     sessions: keys.sessions,
     sessions_before: keys.sessionsBefore,
+    lanes: keys.lanes,
     registry: keys.registry,
   };
 }

@@ -6,7 +6,7 @@ import { MAX_AMOUNT_MICRO } from '../core/money.ts';
 import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES } from '../redis/codes.ts';
 import type { Pending } from './batcher.ts';
-import type { Lease } from './lease.ts';
+import { NO_ACCOUNT, type Lease } from './lease.ts';
 import type { ReleaseReport } from './types.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 import type { Answer } from './replies.ts';
@@ -85,7 +85,8 @@ export class Releasing implements Pending {
     const { account, target, heldSince } = this.#lease;
     const { events, resolve } = this.#options;
     const heldMs = nowMs - heldSince;
-    events.emit('released', { account, target, outcome: this.#outcome, heldMs });
+    if (account !== NO_ACCOUNT)
+      events.emit('released', { account, target, outcome: this.#outcome, heldMs });
     const { released, was_granted: wasGranted } = CODES.TAG;
     resolve(tag === released || tag === wasGranted ? 'released' : 'already');
   }

@@ -9,7 +9,7 @@ import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES } from '../redis/codes.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { Asked, Held } from './held-leases.ts';
-import type { Lease } from './lease.ts';
+import { NO_ACCOUNT, type Lease } from './lease.ts';
 import type { Answer } from './replies.ts';
 import type { LeaseClaims } from './lease-token.ts';
 import type { StoreWatch } from './store-watch.ts';
@@ -177,11 +177,9 @@ export class Renewals implements Service {
     try {
       const { fence, account, target } = lease;
       const { tokens = 0, reserveMicro = 0 } = held.asked;
-      const again = registration({ account, ...target, claim, tokens, reserveMicro });
+      const again = registration({ account, ...target, claim, tokens, reserveMicro, session });
       const answer = await this.#options.submit(
-        kind === 'renew'
-          ? { kind, id, fence, leaseMs }
-          : { kind, id, fence, leaseMs, ...again, session },
+        kind === 'renew' ? { kind, id, fence, leaseMs } : { kind, id, fence, leaseMs, ...again },
       );
       if (answer.tag === CODES.TAG.renewed) {
         trustFrom(held, sentAt);
@@ -218,10 +216,11 @@ export class Renewals implements Service {
  */
 export function registration(
   held: Omit<LeaseClaims, 'id' | 'fence' | 'expiresAtMs'> & { readonly expiresAtMs?: number },
-): Pick<RegisterOperation, 'claim' | 'tokens' | 'reserveMicro' | 'holding'> {
-  const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro } = held;
+): Pick<RegisterOperation, 'claim' | 'tokens' | 'reserveMicro' | 'holding' | 'session'> {
+  const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro, session } = held;
   const until = expiresAtMs === undefined ? '' : `\t${expiresAtMs}`;
-  return { claim, tokens, reserveMicro, holding: `${account}\t${pool}\t${model}${until}` };
+  const holding = account === NO_ACCOUNT ? '' : `${account}\t${pool}\t${model}${until}`;
+  return { claim, tokens, reserveMicro, session, holding };
 }
 
 /** Grants that the store does not know of: its own fences are above all of these. */

@@ -27,6 +27,7 @@ import { Renewals } from './renewals.ts';
 import type {
   AcquireRequest,
   AcquireResult,
+  LaneOptions,
   LeaseRef,
   ReleaseReport,
   RenewRef,
@@ -40,6 +41,7 @@ import { StoreWatch } from './store-watch.ts';
 import { Terms } from './terms.ts';
 import { Upkeep } from './upkeep.ts';
 import { Waiting } from './waiting.ts';
+import { laneRequest, runInLane, runWithLease, type LaneWork } from './with-lease.ts';
 import type { Answer } from './replies.ts';
 import type { Operation } from './wire.ts';
 
@@ -228,16 +230,13 @@ export class Scheduler implements Service {
   }
 
   /** Runs `work` with a slot that comes back however the work ends. */
-  async withSlot<T>(request: AcquireRequest, work: (lease: Lease) => Promise<T>): Promise<T> {
-    const lease = await this.acquire(request);
-    let outcome: ReleaseReport['outcome'] = 'failed';
-    try {
-      const result = await work(lease);
-      outcome = 'success';
-      return result;
-    } finally {
-      await lease.release({ outcome }).catch(() => undefined);
-    }
+  withSlot<T>(request: AcquireRequest, work: (lease: Lease) => Promise<T>): Promise<T> {
+    return runWithLease(this.acquire(request), work);
+  }
+
+  /** Runs `work` alone among all of its session, in the order of arrival; it takes no account. */
+  withLane<T>(session: string, work: LaneWork<T>, options?: LaneOptions): Promise<T> {
+    return runInLane(this.acquire(laneRequest(session, options)), work);
   }
 
   /**
@@ -253,7 +252,7 @@ export class Scheduler implements Service {
     return this.#named.release(ref, report);
   }
 
-  /** An account, or one model of it, is well again and in use. False for one that the cell does not know. */
+  /** An account, or one model of it, is well again and in use. False for one that the cell lacks. */
   async resetHealth(account: string, target?: Target): Promise<boolean> {
     const holding = target ? `${account}\t${target.pool}\t${target.model}` : account;
     const op = { kind: 'reset', id: `-/${this.id}`, holding } as const;

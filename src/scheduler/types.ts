@@ -86,8 +86,27 @@ export interface AcquireRequest {
    * before is preferred. Another tenant's session of the same name is another session.
    */
   readonly session?: string;
+  /**
+   * Whether it runs alone among the requests of its session that say so, in the order of arrival.
+   * With it there may be no targets: then it holds nothing but the lane.
+   */
+  readonly lane?: boolean;
   /** Gives the attempt up; a slot that was granted meanwhile is given back. */
   readonly signal?: AbortSignal;
+}
+
+/** How a lane alone is asked for; see AcquireRequest. By default it waits for a day. */
+export type LaneOptions = Pick<
+  AcquireRequest,
+  'tenant' | 'waitMs' | 'leaseMs' | 'requestId' | 'holder' | 'renewal' | 'signal'
+>;
+
+/** The right to a lane while the work runs. */
+export interface LaneHold {
+  /** Rises with every holder of the lane: what the work changes can refuse a smaller one. */
+  readonly fence: number;
+  /** Fires when the lane is not ours any more: stop the work. */
+  readonly signal: AbortSignal;
 }
 
 export interface Denial {

@@ -22,11 +22,13 @@ export interface SessionWish {
   readonly digest: string;
   /** Whether the account that serves it is to be the same. */
   readonly isSticky: boolean;
+  /** Whether its requests that say so run one at a time. */
+  readonly isLane: boolean;
 }
 
 export interface AcquireOperation extends Base {
   readonly kind: 'acquire';
-  /** Ordered targets as demandOf() writes them. */
+  /** Ordered targets as demandOf() writes them; none for a lane alone. */
   readonly demand: string;
   readonly leaseMs: number;
   readonly claim: number;
@@ -81,7 +83,10 @@ export interface RegisterOperation extends Base {
   /** Estimate and reserve of the acquire, charged again. */
   readonly tokens?: number;
   readonly reserveMicro?: number;
-  /** "account TAB pool TAB model", and "TAB expiry" (cell time) of a lease that is lost by then. */
+  /**
+   * "account TAB pool TAB model", and "TAB expiry" (cell time) of a lease that is lost by then; empty
+   * for a lane alone.
+   */
   readonly holding: string;
   readonly session?: SessionWish | undefined;
 }
@@ -140,11 +145,12 @@ export function claimOf(holder: string, demand: string, leaseMs: number): number
   return (high >>> 16) * 2 ** 32 + (low >>> 0);
 }
 
-/** Numbers the distinct lines of a batch from 1 in order of appearance. */
+/** Numbers the distinct lines of a batch from 1 in order of appearance; an empty one is none, 0. */
 class Lines {
   readonly #numbers = new Map<string, number>();
 
   number(line: string): number {
+    if (line === '') return 0;
     let number = this.#numbers.get(line);
     if (number === undefined) {
       number = this.#numbers.size + 1;
@@ -224,7 +230,7 @@ function writeMove(
   raw.writeUInt16LE(demands.number(op.demand), at + 2);
   raw.writeUInt32LE(op.leaseMs, at + 4);
   raw.writeDoubleLE(op.fence, at + 8);
-  raw.writeDoubleLE(op.exclude === '' ? 0 : excludes.number(op.exclude), at + 16);
+  raw.writeDoubleLE(excludes.number(op.exclude), at + 16);
   raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
 }
 
@@ -233,14 +239,15 @@ function writeUse(raw: Buffer, at: number, op: ReleaseOperation, { spends }: Bat
   const { cost, tokens } = CODES.RELEASE;
   const told = (op.costMicro === undefined ? 0 : cost) + (op.tokens === undefined ? 0 : tokens);
   raw[at + 1] = outcomeFlags(op) + told;
-  raw.writeUInt16LE(op.spend === undefined ? 0 : spends.number(op.spend), at + 2);
+  raw.writeUInt16LE(spends.number(op.spend ?? ''), at + 2);
   raw.writeUInt32LE(op.tokens ?? 0, at + 24);
   raw.writeDoubleLE(op.costMicro ?? 0, at + 32);
 }
 
 /** Number of the operation from 1, flags, digest. */
-function sessionLine(number: number, { digest, isSticky }: SessionWish): string {
-  return `${number} ${isSticky ? CODES.SESSION.sticky : 0} ${digest}\n`;
+function sessionLine(number: number, { digest, isSticky, isLane }: SessionWish): string {
+  const { sticky, lane } = CODES.SESSION;
+  return `${number} ${(isSticky ? sticky : 0) + (isLane ? lane : 0)} ${digest}\n`;
 }
 
 /** kind 1, flags or outcome 1, demand 2, lease ms 4, fence 8, claim 8, tokens 4, retry after 4, reserve 8. */

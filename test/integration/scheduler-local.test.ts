@@ -63,6 +63,17 @@ async function heal(scheduler: Scheduler): Promise<SchedulerEvents['localModeEnd
 }
 
 describe('a pool that is served while the store is away', () => {
+  it('grants no lane: whose turn it is, the store alone knows', async () => {
+    const { scheduler } = await behindTheProxy();
+    proxy.set('closed');
+    await (await acquire(scheduler)).release();
+
+    const refused = scheduler.acquire({ targets: TARGETS, session: 's', lane: true });
+
+    await expect(refused).rejects.toMatchObject({ code: 'store_unavailable' });
+    await heal(scheduler);
+  });
+
   it.each(['hole', 'closed'] as const)(
     'has the share of one daemon, at once after the first call: %s',
     async (state) => {

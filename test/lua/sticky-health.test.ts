@@ -18,7 +18,7 @@ const ask = (heart: Heart, id: string, model = 'gpt-4'): Promise<Told> =>
     acquire(id, {
       targets: [{ pool: 'openai', model }],
       leaseMs: 9000,
-      session: { digest: 's1', isSticky: true },
+      session: { digest: 's1', isSticky: true, isLane: false },
     }),
   );
 

@@ -11,7 +11,7 @@ const store = useRedis();
 
 /** Of the session `s1`, unless told otherwise. */
 const sticky = (id: string, { of = 's1', ...wish }: AcquireWish & { of?: string } = {}) =>
-  acquire(id, { session: { digest: of, isSticky: true }, ...wish });
+  acquire(id, { session: { digest: of, isSticky: true, isLane: false }, ...wish });
 
 const three = () => ['a1', 'a2', 'a3'].map((name) => anAccount({ name }));
 

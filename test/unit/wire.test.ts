@@ -262,12 +262,12 @@ describe('sessions of a batch', () => {
       claim: 1,
       isFresh: true,
     } as const;
-    const session = { digest: 'abc', isSticky: true };
+    const session = { digest: 'abc', isSticky: true, isLane: true };
 
     const { sessions, operations } = encodeBatch([plain, { ...plain, id: 't/2', session }]);
 
     const flags = [operations[1], operations[1 + CODES.OPERATION.size]];
-    expect(sessions).toBe('2 1 abc\n');
+    expect(sessions).toBe('2 3 abc\n');
     expect(flags.map((one) => (one! & CODES.ACQUIRE.session) !== 0)).toEqual([false, true]);
   });
 });

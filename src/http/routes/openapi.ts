@@ -9,6 +9,7 @@ import {
 import { z } from 'zod';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 import {
+  laneHoldSchema,
   releasedSchema,
   renewedSchema,
   requestSchemas,
@@ -94,11 +95,53 @@ function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
         },
       },
     },
+    ...lanePaths(schemas),
     '/scheduler/openapi.json': {
       get: {
         operationId: 'readOpenApi',
         summary: 'This document',
         responses: { 200: answer('OpenAPI 3.1.', z.looseObject({ openapi: z.string() })) },
+      },
+    },
+  };
+}
+
+function lanePaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
+  return {
+    '/scheduler/lanes': {
+      post: {
+        operationId: 'acquireLane',
+        summary: 'Take a session’s lane alone: one holder at a time, in the order of arrival',
+        requestBody: json(schemas.lane),
+        responses: {
+          201: answer('The lane is held.', laneHoldSchema),
+          200: answer('This id holds the lane already; this is the same lease.', laneHoldSchema),
+          ...errors({
+            409: 'Another caller uses this id, or it was used with other parameters.',
+            429: 'Another request holds the lane; wait with `waitMs`, or repeat.',
+          }),
+        },
+      },
+    },
+    '/scheduler/lanes/{requestId}': {
+      delete: {
+        operationId: 'releaseLane',
+        summary: 'Give a lane back by its fence, or cancel a request whose answer was not seen',
+        requestParams: { path: schemas.path, query: schemas.releaseQuery },
+        requestBody: { ...json(schemas.release), required: false },
+        responses: { 200: answer('The lane is not held any more.', releasedSchema), ...errors({}) },
+      },
+    },
+    '/scheduler/lanes/{requestId}/renew': {
+      post: {
+        operationId: 'renewLane',
+        summary: 'Extend a lane’s lease from now on; do it at a third of its life',
+        requestParams: { path: schemas.path },
+        requestBody: json(schemas.renew),
+        responses: {
+          200: answer('The lease lives on.', renewedSchema),
+          ...errors({ 404: 'The lane is not held with this fence: stop the work.' }),
+        },
       },
     },
   };

@@ -70,6 +70,7 @@ export function requestSchemas(options: { readonly maxLeaseMs: number }) {
     .meta({ description: 'Life of the lease in ms; the configured `leaseMs` by default.' });
   return {
     acquire: acquireSchema(leaseMs),
+    lane: laneSchema(leaseMs),
     renew: z
       .strictObject({ fence, leaseMs: leaseMs.optional(), leaseToken: leaseToken.optional() })
       .meta({ id: 'RenewRequest' }),
@@ -105,6 +106,13 @@ function acquireSchema(leaseMs: z.ZodType<number>) {
       session: session.optional().meta({
         description: 'A conversation: the account that served it before is preferred.',
       }),
+      lane: z.boolean().default(false).meta({
+        description: 'Whether requests of the session that say so run one at a time, as they come.',
+      }),
+    })
+    .refine((body) => !body.lane || body.session !== undefined, {
+      message: 'a lane is a session’s: give `session`',
+      path: ['session'],
     })
     .refine((body) => (body.route === undefined) !== (body.targets === undefined), {
       message: 'give exactly one of `route` and `targets`',
@@ -113,6 +121,19 @@ function acquireSchema(leaseMs: z.ZodType<number>) {
       id: 'AcquireRequest',
       override: { oneOf: [{ required: ['route'] }, { required: ['targets'] }] },
     });
+}
+
+function laneSchema(leaseMs: z.ZodType<number>) {
+  return z
+    .strictObject({
+      session,
+      requestId: requestId.optional(),
+      leaseMs: leaseMs.optional(),
+      waitMs: z.int().min(0).max(MAX_WAIT_MS).default(0).meta({
+        description: 'How long in ms it may wait for those before it; 0: refused at once.',
+      }),
+    })
+    .meta({ id: 'LaneRequest' });
 }
 
 const needsFence = {
@@ -177,6 +198,19 @@ export const slotSchema = z
   })
   .meta({ id: 'Slot' });
 
+/** The right to a session's lane alone. */
+export const laneHoldSchema = z
+  .strictObject({
+    requestId,
+    fence: fence.meta({ description: 'Rises with every holder of the lane.' }),
+    expiresAtMs: cellTimeMs,
+    leaseMs: z.int().meta({ description: 'Life in ms that the lease was given.' }),
+    replayed: z.boolean().meta({
+      description: 'True when an earlier request with this id was granted this lease.',
+    }),
+  })
+  .meta({ id: 'LaneHold' });
+
 export const renewedSchema = z
   .strictObject({ expiresAtMs: cellTimeMs, leaseToken: leaseToken.optional() })
   .meta({ id: 'Renewed' });
@@ -200,4 +234,5 @@ export const errorSchema = z
   })
   .meta({ id: 'Error' });
 
+export type LaneHoldBody = z.infer<typeof laneHoldSchema>;
 export type SlotBody = z.infer<typeof slotSchema>;

@@ -9,13 +9,18 @@ import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
 import { remade } from '../../core/remade.ts';
 import { principalOf } from '../../gateway/principal.ts';
-import type { SwitchedScheduler } from '../../rollout/switched-scheduler.ts';
+import type { SwitchedRequest, SwitchedScheduler } from '../../rollout/switched-scheduler.ts';
 import type { Lease } from '../../scheduler/lease.ts';
 import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
 import type { Denial } from '../../scheduler/types.ts';
 import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
-import { requestSchemas, type RequestSchemas, type SlotBody } from './scheduler-schemas.ts';
+import {
+  requestSchemas,
+  type LaneHoldBody,
+  type RequestSchemas,
+  type SlotBody,
+} from './scheduler-schemas.ts';
 import { parse } from './validation.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -43,6 +48,18 @@ export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
     .route('/slots/:requestId/renew')
     .post(json, renewSlot(deps, schemas))
     .all(refuseMethod(['POST']));
+  router
+    .route('/lanes')
+    .post(json, acquireLane(deps, schemas))
+    .all(refuseMethod(['POST']));
+  router
+    .route('/lanes/:requestId')
+    .delete(json, releaseSlot(deps, schemas))
+    .all(refuseMethod(['DELETE']));
+  router
+    .route('/lanes/:requestId/renew')
+    .post(json, renewSlot(deps, schemas))
+    .all(refuseMethod(['POST']));
   return router;
 }
 
@@ -66,18 +83,51 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
       holder: tenant.name,
       leaseMs,
       renewal: 'by-holder',
-      ...(body.session !== undefined && { session: body.session }),
+      ...(body.session !== undefined && { session: body.session, lane: body.lane }),
     } as const;
-    // An id that we made is known to nobody else: if its caller leaves, nobody can use the slot.
-    // With an id of its own the caller can ask again, so its leaving decides nothing.
-    const signal = body.requestId === undefined ? abortedByClose(res) : undefined;
-
-    const result = await deps.scheduler.tryAcquire(signal ? { ...request, signal } : request);
-    if (result.kind === 'denied') throw refusalOf(result);
-
-    if (signal !== undefined) giveBackOnAbort(result.lease, signal);
-    res.status(result.lease.replayed ? 200 : 201).json(slotBody(result.lease, leaseMs));
+    const lease = await take(deps, res, { request, isOwnId: body.requestId !== undefined });
+    res.status(lease.replayed ? 200 : 201).json(slotBody(lease, leaseMs));
   };
+}
+
+/** A session's lane alone: its leases are renewed and given back as a slot's. */
+function acquireLane(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+  return async (req, res) => {
+    const { tenant } = principalOf(req);
+    const body = parse(schemas.lane, req.body, 'body');
+    const leaseMs = body.leaseMs ?? deps.config.scheduler.leaseMs;
+    const requestId = body.requestId ?? nanoid();
+    const request = {
+      targets: [],
+      requestId,
+      stableKey: requestId,
+      tenant: tenant.name,
+      session: body.session,
+      lane: true,
+      waitMs: body.waitMs,
+      holder: tenant.name,
+      leaseMs,
+      renewal: 'by-holder',
+    } as const;
+    const lease = await take(deps, res, { request, isOwnId: body.requestId !== undefined });
+    res.status(lease.replayed ? 200 : 201).json(laneBody(lease, leaseMs));
+  };
+}
+
+/**
+ * An id that we made is known to nobody else: if its caller leaves, nobody can use what it gets.
+ * With an id of its own the caller can ask again, so its leaving decides nothing.
+ */
+async function take(
+  { scheduler }: SchedulerRouterDeps,
+  res: Response,
+  { request, isOwnId }: { readonly request: SwitchedRequest; readonly isOwnId: boolean },
+): Promise<Lease> {
+  const signal = isOwnId ? undefined : abortedByClose(res);
+  const result = await scheduler.tryAcquire(signal ? { ...request, signal } : request);
+  if (result.kind === 'denied') throw refusalOf(result);
+  if (signal !== undefined) giveBackOnAbort(result.lease, signal);
+  return result.lease;
 }
 
 function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
@@ -192,6 +242,13 @@ function slotBody(lease: Lease, leaseMs: number): SlotBody {
   const { requestId, account, target, fence, expiresAtMs, token, replayed } = lease;
   const life = { expiresAtMs, leaseMs, leaseToken: token };
   return { requestId, account, ...target, fence, ...life, replayed };
+}
+
+function laneBody(
+  { requestId, fence, expiresAtMs, replayed }: Lease,
+  leaseMs: number,
+): LaneHoldBody {
+  return { requestId, fence, expiresAtMs, leaseMs, replayed };
 }
 
 function abortedByClose(res: Response): AbortSignal {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { startGateway } from '../../support/gateway.ts';
 import { useRedis } from '../../support/redis.ts';
 import { caller } from '../../support/scheduler-api.ts';
-import { startUpstream } from '../../support/upstream.ts';
+import { answerWell, startUpstream } from '../../support/upstream.ts';
 
 const store = useRedis();
 const TOKEN = 'admin-token-0123456789';
@@ -84,5 +84,70 @@ describe('a request with a session', () => {
     const { accounts } = known.body as { accounts: { account: string; verdict: string }[] };
     expect(accounts.find(({ verdict }) => verdict === 'chosen')!.account).toBe(preferred);
     expect(unknown.body).toMatchObject({ session: {} });
+  });
+});
+
+describe('a route that serialises sessions', () => {
+  /** Two routes to one account of ten slots; answers take a while. */
+  async function aSerialProxy() {
+    const busy = { now: 0, most: 0 };
+    const upstream = await startUpstream((seen, res, socket) => {
+      busy.now += 1;
+      busy.most = Math.max(busy.most, busy.now);
+      setTimeout(() => {
+        busy.now -= 1;
+        answerWell(seen, res, socket);
+      }, 20);
+    });
+    const targets = [{ pool: 'openai', model: 'gpt-4' }];
+    const file = { routes: { agent: { targets, serialize: true }, deep: { targets } } };
+    const slots = { slots: 10, waitMs: 20_000, file };
+    const { url } = await startGateway(store, { upstream: upstream.url, ...slots });
+    const chat = (model: string, headers: Record<string, string>) =>
+      caller(url)('POST', '/v1/chat/completions', { model, messages: [] }, headers);
+    return { busy, chat };
+  }
+
+  it('lets requests of one session reach the upstream one at a time', async () => {
+    const { busy, chat } = await aSerialProxy();
+    const session = { 'x-slotkeeper-session': 's1' };
+
+    const answers = await Promise.all([1, 2, 3, 4].map(() => chat('agent', session)));
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(busy.most).toBe(1);
+  });
+
+  it('lets those without a session, and of other routes, run at once', async () => {
+    const { busy, chat } = await aSerialProxy();
+
+    await Promise.all([1, 2, 3, 4].map(() => chat('agent', {})));
+    const free = busy.most;
+    busy.most = 0;
+    await Promise.all([1, 2, 3, 4].map(() => chat('deep', { 'x-slotkeeper-session': 's1' })));
+
+    expect(free).toBeGreaterThan(1);
+    expect(busy.most).toBeGreaterThan(1);
+  });
+
+  it('is what a request of another route may ask for by a header', async () => {
+    const { busy, chat } = await aSerialProxy();
+    const headers = { 'x-slotkeeper-session': 's1', 'x-slotkeeper-lane': 'on' };
+
+    await Promise.all([1, 2, 3].map(() => chat('deep', headers)));
+
+    expect(busy.most).toBe(1);
+  });
+
+  it.each([
+    [{ 'x-slotkeeper-lane': 'on' }, 'A lane is a session’s'],
+    [{ 'x-slotkeeper-lane': 'yes', 'x-slotkeeper-session': 's' }, 'can only be "on"'],
+  ])('refuses %j', async (headers, message) => {
+    const { chat } = await aSerialProxy();
+
+    const { status, body } = await chat('deep', headers);
+
+    expect(status).toBe(400);
+    expect((body['error'] as { message: string }).message).toContain(message);
   });
 });

@@ -26,6 +26,7 @@ function counters(inFlight: number) {
     accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true, health: SICK }],
     models: [{ ...TARGET, inFlight, key: 'concurrency:openai:gpt-4' }],
     waiting: 4,
+    laned: 4,
     budget: {
       scope: '*',
       periodStartMs: 0,

@@ -23,6 +23,15 @@ describe('a lease token', () => {
     expect(opened).toEqual(CLAIMS);
   });
 
+  it('says which session the lease is of', () => {
+    const session = { digest: 'd1', isSticky: true, isLane: true };
+    const token = sealToken({ ...CLAIMS, session }, 'secret');
+
+    const opened = openToken(token, ['secret']);
+
+    expect(opened?.session).toEqual(session);
+  });
+
   it.each([
     ['another secret', (token: string) => token, ['another']],
     ['a changed claim', (token: string) => `A${token.slice(1)}`, ['secret']],
