@@ -1,6 +1,5 @@
--- Rule: settled + reserved + this reserve never passes `stop` at admission, neither of the cell's
--- budget nor of the tenant's. The reservation is the lease's: it is settled once, at the lease's
--- end, in the period in which it was made.
+-- Rule: settled + reserved + this reserve never passes `stop` at admission, neither of the cell's budget
+-- nor of the tenant's. The reservation is the lease's: settled once, at its end, in its own period.
 --   with a cost      at that cost, even past `stop` (what lies above the reserve is `overrun`)
 --   without one      at the reserve; a reaped lease so is *presumed*, until its holder tells better
 --   never claimed    at 0

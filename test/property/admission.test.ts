@@ -1,5 +1,5 @@
 // @module-tag redis_required
-// Waiting, tenants, rates and budgets, on any sequence of commands of several daemons, one of which
+// Waiting, tenants, rates, budgets, sessions and lanes, on any sequence of commands of several daemons, one of which
 // may fall silent: after every step the counters are what the leases say, no slot is oversold, no
 // budget passes its stop at admission, no free slot stands beside a waiter that it could serve, and
 // when all is over every counter reads 0.
@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/domain.ts';
 import { useRedis } from '../support/redis.ts';
 import { World } from './drive/admission.ts';
-import { aStep } from './drive/steps.ts';
-import type { Step } from './drive/steps.ts';
+import { aStep } from './drive/admission-steps.ts';
+import type { Step } from './drive/admission-steps.ts';
 
 const store = useRedis();
 
@@ -50,8 +50,25 @@ const ask = (tenant: string, wish: object = {}): Step => {
   return { do: 'ask', daemon: 0, asks: [{ ...base, ...wish }] };
 };
 
+const ALONE = { session: 1, isLane: true, demand: 4, waitMs: 500 };
+
+/** Its account is full, so the next one waits for it a little, and then goes elsewhere. */
+const SESSIONS: readonly Step[] = [
+  { do: 'limits', limits: [1, 1] },
+  ask('stranger', { session: 0, demand: 2 }),
+  endAll(0),
+  ask('stranger', { session: 0, demand: 2 }),
+  ask('stranger', { session: 0, demand: 2, waitMs: 500 }),
+  { do: 'pass', ms: 50 },
+  { do: 'tick', daemon: 0 },
+  endAll(0),
+  ...[ask('stranger', ALONE), ask('stranger', ALONE), ask('stranger', { ...ALONE, waitMs: 0 })],
+  ...[endAll(0), endAll(0)],
+];
+
 /** Reaches every limit by itself, whatever the random ones do. */
 const COVERING: readonly Step[] = [
+  ...SESSIONS,
   { do: 'limits', limits: [3, 3] },
   ...[ask('capped'), ask('capped'), ask('capped'), { do: 'pass', ms: 50 } as const],
   { do: 'renew', daemon: 0, which: 0 },
@@ -72,14 +89,15 @@ const COVERING: readonly Step[] = [
   { do: 'pass', ms: 50 },
   ...[ask('plain'), endAs('success'), ask('plain'), endAs('unusable')],
   { do: 'mend', daemon: 0, which: 0 },
+  endAll(),
 ];
 
 function endAs(outcome: Outcome): Step {
   return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost: 0, outcome };
 }
 
-function endAll(): Step {
-  return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost: 40, outcome: 'success' };
+function endAll(cost = 40): Step {
+  return { do: 'end', daemon: 0, which: [0, 1, 2, 3], cost, outcome: 'success' };
 }
 
 /** A run that never reaches a limit proves nothing. */
@@ -98,4 +116,10 @@ const MUST_MEET = [
   'warned',
   ...['breaker 1', 'breaker 2', 'breaker 3', 'breaker 4', 'breaker 5'],
   ...['kept away: breaker', 'kept away: unusable'],
+  'denied lane_busy',
+  'state laned',
+  'state preferring',
+  'sticky hit',
+  'sticky spilled',
+  'sticky bound',
 ];

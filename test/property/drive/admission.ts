@@ -11,12 +11,13 @@ import { move } from '../../support/failover.ts';
 import { aBreakable, healthOf, reset } from '../../support/health.ts';
 import type { Told } from '../../support/heart.ts';
 import type { TestRedis } from '../../support/redis.ts';
-import type { Step } from './steps.ts';
+import type { Ask, Step } from './admission-steps.ts';
+import { LaneWatch } from './lane-watch.ts';
 
 const STOP = 300;
 const BACKUP = { pool: 'backup', model: 'gpt-4' };
 const O3 = { pool: 'backup', model: 'o3' };
-const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP], [O3, GPT4]];
+const DEMANDS = [[GPT4], [BACKUP], [GPT4, BACKUP], [O3, GPT4], []];
 const TROUBLED = ['a1', 'b1'];
 /** Cooldowns are left out: an audit reads the server's clock. */
 const BREAKER = { consecutiveFailures: 2, minRequests: 4, openMs: 20, cooldownMs: 0 };
@@ -62,6 +63,7 @@ export class World {
   now = 0;
   limits: readonly [number, number] = [2, 2];
   number = 0;
+  readonly lanes = new LaneWatch();
 
   constructor(redis: TestRedis, seen: Set<string>) {
     this.redis = redis;
@@ -71,7 +73,9 @@ export class World {
   async begin(): Promise<void> {
     const cell = this.redis.cell();
     for (let i = 0; i < 3; i += 1) {
-      this.hearts.push(new Heart(this.redis.redis, { cell, daemon: `daemon-${i}` }));
+      const heart = new Heart(this.redis.redis, { cell, daemon: `daemon-${i}` });
+      heart.settings = { sessionMs: 500, maxSessions: 3, preferMs: 20 };
+      this.hearts.push(heart);
     }
     await this.configure();
   }
@@ -94,6 +98,7 @@ export class World {
         this.note({ id }, told);
       for (const line of reply.report.alarms.split('\n').filter(Boolean))
         this.seen.add(seenIn(line));
+      await this.lanes.look(heart, this.seen);
       if (!reply.report.more) return;
       this.seen.add('more');
       batch = [];
@@ -102,6 +107,7 @@ export class World {
 
   note({ id, kind }: { readonly id: string; readonly kind?: string }, told: Told): void {
     this.seen.add(told.reason === undefined ? told.tag : `${told.tag} ${told.reason}`);
+    if (told.sticky !== undefined) this.seen.add(`sticky ${told.sticky}`);
     // A move that is denied decides nothing: the request holds what it held.
     if (kind === 'move') return;
     if (told.tag !== 'granted' && told.tag !== 'denied') return;
@@ -111,6 +117,15 @@ export class World {
       throw new Error(`${id} was ${again}, and then ${told.tag}`);
     }
     this.finals.set(id, told.tag);
+  }
+
+  acquireOf({ tenant, demand, session, isLane = false, ...more }: Ask): Operation {
+    this.number += 1;
+    const targets = DEMANDS[demand]!;
+    const wish = { ...more, targets, isFresh: this.number % 2 === 0 };
+    const named = { digest: `s${session}`, isSticky: targets.length > 0, isLane };
+    const id = `${tenant}/${this.number}`;
+    return acquire(id, session === undefined ? wish : { ...wish, session: named });
   }
 
   async leases(daemonNumber: number): Promise<{ id: string; fence: number }[]> {
@@ -123,11 +138,7 @@ export class World {
   async run(step: Step): Promise<void> {
     switch (step.do) {
       case 'ask': {
-        const ops = step.asks.map(({ tenant, demand, ...more }) => {
-          this.number += 1;
-          const wish = { ...more, targets: DEMANDS[demand]!, isFresh: this.number % 2 === 0 };
-          return acquire(`${tenant}/${this.number}`, wish);
-        });
+        const ops = step.asks.map((ask) => this.acquireOf(ask));
         for (const op of ops) this.asked.set(op.id, { op, daemon: step.daemon });
         await this.send(step.daemon, ops);
         return;
@@ -247,8 +258,9 @@ export class World {
     expect(await waitersOf(heart)).toEqual([]);
     expect(await leasesOf(heart)).toEqual({});
     expect(await redis.zrange(keys.line, '0', '-1')).toEqual(['_']);
+    expect(await redis.hkeys(keys.lanes)).toEqual(['_']);
     expect(
-      (await redis.zrange(keys.timers, '0', '-1')).filter((entry) => /^[cd]/.test(entry)),
+      (await redis.zrange(keys.timers, '0', '-1')).filter((entry) => /^[cdls]/.test(entry)),
     ).toEqual([]);
     expect(Object.values(await redis.hgetall(keys.inflight)).every((count) => count === '0')).toBe(
       true,

@@ -1,8 +1,10 @@
-// What may happen to a cell with waiting, tenants, rates and budgets, as fast-check draws it.
+// What may happen to a cell with waiting, tenants, budgets, sessions and lanes, as fast-check draws it.
 import fc from 'fast-check';
 import type { Outcome } from '../../../src/core/domain.ts';
 
 const TENANTS = ['capped', 'rated', 'poor', 'plain', 'stranger'];
+/** Number of the demand that has no targets. */
+const LANE_ALONE = 4;
 
 export type Step =
   | { readonly do: 'ask'; readonly daemon: number; readonly asks: readonly Ask[] }
@@ -28,28 +30,46 @@ export type Step =
   | { readonly do: 'tick'; readonly daemon: number }
   | { readonly do: 'limits'; readonly limits: readonly [number, number] };
 
-interface Ask {
+export interface Ask {
   readonly tenant: string;
   readonly demand: number;
   readonly waitMs: number;
   readonly priority: number;
   readonly reserveMicro: number;
   readonly tokens: number;
+  /** Of the tenant's; undefined for none. */
+  readonly session?: number | undefined;
+  readonly isLane?: boolean;
 }
 
-const anAsk: fc.Arbitrary<Ask> = fc.record({
+const anOrdinaryAsk: fc.Arbitrary<Ask> = fc.record({
   tenant: fc.constantFrom(...TENANTS),
   demand: fc.nat(3),
   waitMs: fc.constantFrom(0, 5, 500, 500, 500),
   priority: fc.constantFrom(5, 5, 0, 9),
   reserveMicro: fc.constantFrom(0, 10, 25),
   tokens: fc.constantFrom(0, 30),
+  session: fc.constantFrom(undefined, undefined, 0, 1),
+  isLane: fc.boolean(),
 });
 
 const anOutcome = fc.constantFrom<Outcome[]>(
   ...(['success', 'success', 'success', 'failed', 'failed', 'overloaded'] as const),
   ...(['rate_limited', 'ignored', 'unusable'] as const),
 );
+/** For a lane alone. */
+const aLaneAsk: fc.Arbitrary<Ask> = fc.record({
+  tenant: fc.constantFrom('plain', 'stranger'),
+  demand: fc.constant(LANE_ALONE),
+  waitMs: fc.constantFrom(0, 5, 500, 500),
+  priority: fc.constant(5),
+  reserveMicro: fc.constant(0),
+  tokens: fc.constant(0),
+  session: fc.nat(1),
+  isLane: fc.constant(true),
+});
+
+const anAsk = fc.oneof({ weight: 5, arbitrary: anOrdinaryAsk }, { weight: 1, arbitrary: aLaneAsk });
 
 const daemon = fc.nat(2);
 export const aStep: fc.Arbitrary<Step> = fc.oneof(
