@@ -91,6 +91,22 @@ describe('a lane over several daemons', () => {
     expect(registered.tag).toBe('renewed');
     expect(order).toEqual(['t/1', 't/2', 't/3']);
   });
+
+  it('orders those that it knew by their arrival, though a later one comes back first', async () => {
+    const heart = await aHeart(store, TEN());
+    await heart.redis.flushdb();
+    const again = await aLossOf(heart);
+
+    await again.ask(laned('t/3', { ...LONG, arrivedAt: 30 }));
+    await again.ask(laned('t/2', { ...LONG, arrivedAt: 20 }));
+    await again.ask(laned('t/4', { ...LONG, arrivedAt: 40 }));
+    again.now = 1000;
+    const first = await again.news();
+    const second = await again.news(release('t/2', first['t/2']!.fence!));
+
+    expect(Object.keys(first)).toEqual(['t/2']);
+    expect(Object.keys(second)).toEqual(['t/3']);
+  });
 });
 
 /** The same cell as another server has it that knows nothing, in its recovery. */
@@ -115,11 +131,16 @@ describe('a lane alone', () => {
     } as const;
     const heart = await aHeart(store, [anAccount()], { admission });
 
+    const fence = await heart.take('t/0');
+
     const told = await heart.send(alone('t/1'), alone('t/2', { of: 's2' }));
     await heart.send(release('t/1', told[0]!.fence!), release('t/2', told[1]!.fence!));
+    const other = await heart.ask(acquire('t/3'));
+    await heart.ask(release('t/0', fence));
 
     const { redis, keys } = heart;
     expect(told.map(({ tag }) => tag)).toEqual(['granted', 'granted']);
+    expect(other).toMatchObject({ tag: 'denied', reason: 'tenant_concurrency' });
     expect(await redis.hget(keys.inflight, 'a1')).toBe('0');
     await expectAllGone(heart);
   });

@@ -156,17 +156,16 @@ describe('a lane', () => {
     expect(news).toMatchObject({ 't/2': { tag: 'granted' } });
   });
 
-  it('goes on when its owner ends in the very batch that began it', async () => {
+  it('goes on when its owner ends in the very batch that began it, and says that more is due', async () => {
     const heart = await aHeart(store, TEN());
 
-    const [granted, queued, released] = await heart.send(laned('t/1'), laned('t/2'), cancel('t/1'));
+    const reply = await heart.call([laned('t/1'), laned('t/2'), cancel('t/1')]);
     const news = await heart.news();
 
-    expect([granted!.tag, queued!.tag, released!.tag]).toEqual([
-      'granted',
-      'queued',
-      'was_granted',
-    ]);
+    expect(reply).toMatchObject({
+      told: [{ tag: 'granted' }, { tag: 'queued' }, { tag: 'was_granted' }],
+      report: { more: true },
+    });
     expect(news).toMatchObject({ 't/2': { tag: 'granted' } });
   });
 
