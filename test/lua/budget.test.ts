@@ -237,8 +237,8 @@ describe('spend', () => {
     const presumed = await heart.redis.hgetall(heart.keys.spend);
 
     const told = { ...settling('t/1', fence, 15), spend: 'deep\tgpt-4\trun-7' };
-    await heart.ask(told as ReturnType<typeof release>);
-    await heart.ask(told as ReturnType<typeof release>);
+    await heart.ask(told);
+    await heart.ask(told);
 
     const spend = await heart.redis.hgetall(heart.keys.spend);
     expect(presumed).toMatchObject({ '0\tt\t\t': '40' });
