@@ -160,8 +160,13 @@ describe('the selection `fastest`', () => {
         file['rollouts'] = { quick: { what: 'selection', arms } };
       },
     });
+    let number = 0;
     const round = async () => {
-      const all = SESSIONS.slice(0, 12).map((session) => accountFor(daemon, session, 'gpt-4'));
+      // New sessions: those that had an account stay with it.
+      const all = Array.from({ length: 12 }, () => {
+        number += 1;
+        return accountFor(daemon, `once-${number}`, 'gpt-4');
+      });
       return (await Promise.all(all)).filter((account) => account === 'a1').length / 12;
     };
     await round();
