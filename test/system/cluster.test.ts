@@ -74,7 +74,7 @@ describe('a cell of a Redis Cluster', () => {
 
   it('is found by the commands, wherever a node is named', async () => {
     const cell = cellOf(2);
-    const at = ['--redis', `redis://${cluster.nodes[0]!.address}`];
+    const at = ['--redis', `redis://${cluster.nodes[1]!.address}`];
 
     const byServer = await cluster.nodes[1]!.redis.cluster('KEYSLOT', 'main');
     const slot = startBuilt('cli/main.js', ['cluster', 'slot', cell, 'main', ...at]);

@@ -1,35 +1,24 @@
 // @module-tag redis_required
 // A client of a real Redis Cluster: it works on the master of its cell's slot, wherever that is.
 import { once } from 'node:events';
-import type { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SchedulerEvents } from '../../../src/core/events.ts';
-import { connectRedis } from '../../../src/redis/connection.ts';
 import { checkStore } from '../../../src/redis/server-check.ts';
 import { audit, readCounters } from '../../../src/scheduler/inspect.ts';
+import {
+  CLIENT,
+  clusterClient,
+  clusterScheduler,
+  portOf,
+} from '../../support/cluster-scheduler.ts';
 import { cellOf, useCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { anAccount } from '../../support/heart.ts';
-import { aScheduler, TARGETS } from '../../support/schedulers.ts';
+import { TARGETS } from '../../support/schedulers.ts';
 
 const cluster = useCluster();
-const OPTIONS = { timeoutMs: 2000, name: 'test' } as const;
-
-async function connect(cell: string): Promise<Redis> {
-  const redis = await connectRedis(cluster.location(cell), OPTIONS);
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
-
-async function onCluster(cell: string) {
-  const redis = await connect(cell);
-  const wish = { redis, cell, keyStyle: 'tagged', timeoutMs: 4000 } as const;
-  const scheduler = await aScheduler(wish, [anAccount({ slots: 2 })]);
-  return { scheduler, redis, source: { redis, cell, keyStyle: 'tagged' } as const };
-}
-
-const portOf = async (redis: Redis): Promise<number> =>
-  Number(/tcp_port:(\d+)/.exec(await redis.info('server'))?.[1]);
+const OPTIONS = CLIENT;
+const connect = (cell: string) => clusterClient(cluster, cell);
+const onCluster = (cell: string) => clusterScheduler(cluster, cell);
 
 describe('cells in a Redis Cluster', () => {
   it('spread over its masters by their names', async () => {
@@ -133,25 +122,5 @@ describe('a slot that moves', () => {
     expect(performance.now() - began).toBeLessThan(900);
     await Promise.all([lease.release(), first[1]!.release()]);
     await cluster.move(cell, cluster.nodes[2]!);
-  });
-});
-
-describe('a master', () => {
-  it('that hangs is left for the replica that took its place', async () => {
-    const cell = cellOf(0);
-    const { scheduler, redis } = await onCluster(cell);
-    const held = await scheduler.acquire({ targets: TARGETS });
-    const [master, replica] = [cluster.nodes[0]!, cluster.nodes[3]!];
-    const recovered = once(scheduler.events, 'recovery');
-    master.pause();
-    onTestFinished(() => master.resume());
-
-    await recovered;
-    const lease = await eventually(() => scheduler.acquire({ targets: TARGETS }));
-
-    expect(await portOf(redis)).toBe(replica.port);
-    expect(held.signal.aborted).toBe(false);
-    expect(lease.fence).toBeGreaterThan(held.fence);
-    await Promise.all([held.release(), lease.release()]);
   });
 });
