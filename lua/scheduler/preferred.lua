@@ -26,6 +26,6 @@ function preferred.of(targets)
   local first = targets[1]
   local account = first and accounts.get(targets.prefers)
   local has_room = account and account[ACCOUNT.slots] > 0
-    and account[ACCOUNT.in_flight] < account[ACCOUNT.limit] and health.allows(account, first.model)
+    and account[ACCOUNT.in_flight] < account[ACCOUNT.limit]
   return has_room and is_in(first.tiers[1] or {}, account, first.model) and account or nil
 end

@@ -2,6 +2,7 @@
 // A preferred account is taken where it has room among those that are looked at first; a wish passes
 // over no tier, and makes nobody wait.
 import { describe, expect, it } from 'vitest';
+import { aBreakable } from '../support/health.ts';
 import { acquire, aHeart, anAccount, GPT4, release } from '../support/heart.ts';
 import type { AcquireWish, Heart } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
@@ -71,6 +72,26 @@ describe('a preferred account', () => {
     for (const { name } of odd) taken.push(await accountOf(heart, prefer(name, `t/${name}`)));
 
     expect(taken).toEqual(odd.map(({ name }) => name));
+  });
+
+  it('whose breaker is open for the model gives way, and is taken for its other models', async () => {
+    const models = ['gpt-4', 'o3'];
+    const heart = await aHeart(store, [
+      aBreakable({ models }),
+      anAccount({ name: 'a2', slots: 4, models }),
+    ]);
+    for (const id of ['t/1', 't/2', 't/3']) {
+      const { fence } = await heart.ask(prefer('a1', id));
+      await heart.ask(release(id, fence!, 'failed'));
+    }
+
+    const sick = await accountOf(heart, prefer('a1', 't/4'));
+    const well = await accountOf(
+      heart,
+      prefer('a1', 't/5', { targets: [{ ...GPT4, model: 'o3' }] }),
+    );
+
+    expect([sick, well]).toEqual(['a2', 'a1']);
   });
 
   it('differs within one batch by request', async () => {
