@@ -17,6 +17,7 @@ const FEATURES = [
   'alerts',
   'deferral',
   'costs',
+  'costsim',
 ];
 
 /** Below the features: what all of them may use. */
