@@ -1,5 +1,5 @@
-// Debian's and Ubuntu's own redis-server, unpacked into a cache directory of the user's: no root,
-// no system service, apt state of its own. It refuses to touch what the system has installed.
+// Debian's and Ubuntu's own packages, unpacked into a cache directory of the user's: no root, no
+// system service, apt state of its own. It refuses to touch what the system has installed.
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findExecutable, runCommand } from './command.ts';
@@ -11,7 +11,8 @@ export interface UnpackOptions {
 }
 
 export type UnpackResult =
-  | { readonly kind: 'unpacked'; readonly serverPath: string }
+  /** `bin` holds a plain executable for each of the programs. */
+  | { readonly kind: 'unpacked'; readonly bin: string }
   | { readonly kind: 'impossible'; readonly reason: string };
 
 interface Tools {
@@ -22,13 +23,28 @@ interface Tools {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const PACKAGES = ['redis-server', 'redis-tools'];
+/** What to bring; the libraries that they need and the system lacks come by themselves. */
+export interface DebianSet {
+  /** Its directory in the cache is this and the first package's version. */
+  readonly name: string;
+  readonly packages: readonly [string, ...string[]];
+  /** In the packages' usr/bin; the first one answers `--version`. */
+  readonly programs: readonly [string, ...string[]];
+  readonly megabytes: number;
+}
+
+export const DEBIAN_REDIS: DebianSet = {
+  name: 'redis',
+  packages: ['redis-server', 'redis-tools'],
+  programs: ['redis-server', 'redis-cli'],
+  megabytes: 7,
+};
 
 /**
- * Brings the packages (about 7 MB, some seconds) and returns the path of a plain executable.
- * Safe to run in several processes at once: each unpacks aside, the first rename wins.
+ * Brings the packages in some seconds. Safe to run in several processes at once: each unpacks
+ * aside, the first rename wins.
  */
-export async function unpackDebianRedis(options: UnpackOptions): Promise<UnpackResult> {
+export async function unpackDebian(set: DebianSet, options: UnpackOptions): Promise<UnpackResult> {
   const tools = await findTools(options.env);
   if (tools === undefined) return { kind: 'impossible', reason: 'no apt-get and dpkg here' };
   let work: string;
@@ -39,8 +55,9 @@ export async function unpackDebianRedis(options: UnpackOptions): Promise<UnpackR
     return { kind: 'impossible', reason: `cannot write to ${options.cache} (${String(error)})` };
   }
   try {
-    options.onProgress?.('Bringing a Redis server of your own (no root needed, about 7 MB) …');
-    return await unpackInto(work, tools, options);
+    const what = set === DEBIAN_REDIS ? 'a Redis server of your own' : set.packages.join(', ');
+    options.onProgress?.(`Bringing ${what} (no root needed, about ${set.megabytes} MB) …`);
+    return await unpackInto(work, set, { ...options, tools });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -55,12 +72,17 @@ async function findTools(env: NodeJS.ProcessEnv): Promise<Tools | undefined> {
   return { aptGet, aptCache, dpkg, dpkgQuery, env: { ...env, LC_ALL: 'C' } };
 }
 
+interface UnpackSteps extends UnpackOptions {
+  readonly tools: Tools;
+}
+
 async function unpackInto(
   work: string,
-  tools: Tools,
-  options: UnpackOptions,
+  set: DebianSet,
+  options: UnpackSteps,
 ): Promise<UnpackResult> {
-  const reason = await download(work, tools, options);
+  const { tools } = options;
+  const reason = await download(work, set, options);
   if (reason !== undefined) return { kind: 'impossible', reason };
   const debs = (await readdir(work)).filter((name) => name.endsWith('.deb'));
   const root = join(work, 'root');
@@ -68,25 +90,27 @@ async function unpackInto(
     const unpacked = await runCommand(tools.dpkg, ['-x', join(work, deb), root]);
     if (!unpacked.ok) return { kind: 'impossible', reason: unpacked.complaint };
   }
+  const prefix = `${set.packages[0]}_`;
   const version = debs
-    .map((deb) => /^redis-server_(?:\d+%3a)?([\d.]+)/.exec(deb)?.[1])
+    .filter((deb) => deb.startsWith(prefix))
+    .map((deb) => /^(?:\d+%3a)?([\d.]*\d)/.exec(deb.slice(prefix.length))?.[1])
     .find(Boolean);
   if (version === undefined) return { kind: 'impossible', reason: 'the package has no version' };
-  return await publish(root, join(options.cache, `redis-${version}`));
+  return await publish(root, join(options.cache, `${set.name}-${version}`), set.programs);
 }
 
 /** Undefined when all packages lie in `work`, else why not. */
 async function download(
   work: string,
-  tools: Tools,
-  options: UnpackOptions,
+  { packages }: DebianSet,
+  { tools, ...options }: UnpackSteps,
 ): Promise<string | undefined> {
   // The system's package lists may be missing (slim images) or name files that are gone.
-  if ((await downloadWith([], work, tools)) === undefined) return undefined;
+  if ((await downloadWith([], packages, { work, tools })) === undefined) return undefined;
   options.onProgress?.("Reading the distribution's package lists …");
   const apt = await privateApt(work);
   const updated = await runCommand(tools.aptGet, [...apt, '-q', 'update'], { env: tools.env });
-  const reason = await downloadWith(apt, work, tools);
+  const reason = await downloadWith(apt, packages, { work, tools });
   return reason === undefined || updated.ok ? reason : updated.complaint;
 }
 
@@ -110,27 +134,29 @@ async function privateApt(work: string): Promise<readonly string[]> {
 
 async function downloadWith(
   apt: readonly string[],
-  work: string,
-  tools: Tools,
+  packages: readonly string[],
+  { work, tools }: { readonly work: string; readonly tools: Tools },
 ): Promise<string | undefined> {
-  const depends = await runCommand(tools.aptCache, [...apt, 'depends', '-i', ...PACKAGES], {
+  const depends = await runCommand(tools.aptCache, [...apt, 'depends', '-i', ...packages], {
     env: tools.env,
   });
   if (!depends.ok) return depends.complaint;
   const libraries = await missingLibraries(depends.stdout, tools);
   const fetched = await runCommand(
     tools.aptGet,
-    [...apt, '-q', 'download', ...PACKAGES, ...libraries],
+    [...apt, '-q', 'download', ...packages, ...libraries],
     { cwd: work, env: tools.env },
   );
   return fetched.ok ? undefined : fetched.complaint;
 }
 
+/** Scripts for browsers (libjs-…) are no libraries of a program. */
 async function missingLibraries(depends: string, tools: Tools): Promise<readonly string[]> {
-  const wanted = [...depends.matchAll(/^ {2}Depends: ((?:lib|lua-)\S+)/gm)].map(
+  const wanted = [...depends.matchAll(/^ {2}Depends: ((?:lib(?!js-)|lua-)\S+)/gm)].map(
     (match) => match[1],
   );
   const names = [...new Set(wanted.filter((name) => name !== undefined))];
+  if (names.length === 0) return [];
   const query = ['-W', '-f', '${db:Status-Abbrev}|${Package}\\n', ...names];
   const { stdout } = await runCommand(tools.dpkgQuery, query, { env: tools.env });
   const installed = new Set([...stdout.matchAll(/^ii\s*\|(\S+)/gm)].map((match) => match[1]));
@@ -138,24 +164,28 @@ async function missingLibraries(depends: string, tools: Tools): Promise<readonly
 }
 
 /** Moves the unpacked tree to its final place, with wrappers that know where its libraries lie. */
-async function publish(root: string, target: string): Promise<UnpackResult> {
+async function publish(
+  root: string,
+  target: string,
+  programs: DebianSet['programs'],
+): Promise<UnpackResult> {
   const staged = `${root}-staged`;
   await mkdir(join(staged, 'bin'), { recursive: true });
   await rename(root, join(staged, 'root'));
   const libraries = await libraryDirectories(join(staged, 'root'));
-  for (const name of ['redis-server', 'redis-cli']) {
+  for (const name of programs) {
     const wrapper = join(staged, 'bin', name);
     await writeFile(wrapper, wrapperScript(join(target, 'root'), name, libraries));
     await chmod(wrapper, 0o755);
   }
-  const serverPath = join(target, 'bin', 'redis-server');
+  const bin = join(target, 'bin');
   const isPlaced = await renamed(staged, target);
   // Another process may have been first: its tree serves, unless it is a damaged one.
-  if (!isPlaced && !(await runCommand(serverPath, ['--version'])).ok) {
+  if (!isPlaced && !(await runCommand(join(bin, programs[0]), ['--version'])).ok) {
     await renamed(target, `${root}-damaged`);
     await renamed(staged, target);
   }
-  return { kind: 'unpacked', serverPath };
+  return { kind: 'unpacked', bin };
 }
 
 async function renamed(from: string, to: string): Promise<boolean> {

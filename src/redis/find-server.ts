@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import { findExecutable, runCommand } from './command.ts';
-import { unpackDebianRedis } from './debian.ts';
+import { DEBIAN_REDIS, unpackDebian } from './debian.ts';
 
 export type RedisServer =
   | {
@@ -86,8 +86,10 @@ async function fromCache(options: FindOptions, tried: string[]): Promise<RedisSe
 }
 
 async function fromDebian(options: FindOptions, tried: string[]): Promise<RedisServer | undefined> {
-  const result = await unpackDebianRedis({ ...options, cache: cacheDirectory(options.env) });
-  if (result.kind === 'unpacked') return await inspectServer(result.serverPath, tried);
+  const cache = cacheDirectory(options.env);
+  const result = await unpackDebian(DEBIAN_REDIS, { ...options, cache });
+  if (result.kind === 'unpacked')
+    return await inspectServer(join(result.bin, 'redis-server'), tried);
   tried.push(`Debian's packages, unpacked without root: ${result.reason}`);
   return undefined;
 }
