@@ -76,6 +76,11 @@ function conditions.place(terms, record, home, now)
   return is_aside and terms.aside or home, allowed == 0
 end
 
+--- For how long a breaker is open that has tripped so often in a row before.
+function conditions.open_ms(terms, trips)
+  return math.min(terms.open_ms * 2 ^ math.min(trips, 30), terms.max_open_ms)
+end
+
 --- When something of the record changes by itself; nil for never.
 function conditions.next_change(record, now)
   local first = math.huge

@@ -17,6 +17,21 @@ local function forget_others(record, models)
   end
 end
 
+--- Settings may have changed: no breaker stays open for longer than the new ones say, and none where
+--- they do not let it trip.
+local function heed(record, terms)
+  local trips = terms.consecutive > 0 or terms.min_requests > 0
+  for _, entry in pairs(record.entries) do
+    if entry.state == BREAKER.open then
+      local open_ms = trips and conditions.open_ms(terms, entry.trips - 1) or 0
+      entry.till = math.min(entry.till, entry.changed + open_ms)
+    end
+    if not trips then
+      entry.state, entry.probe, entry.consecutive = BREAKER.closed, 0, 0
+    end
+  end
+end
+
 --- The class of the account and whether it is blocked. Another credential, and an account that was out
 --- of use, begin again; what was granted before says nothing of them.
 function placing.of(account, before, raw)
@@ -32,6 +47,7 @@ function placing.of(account, before, raw)
     conditions.begin_again(record, fence, now, terms.window_ms)
   end
   forget_others(record, terms.models)
+  heed(record, terms)
   redis.call('HSET', key_health, name, conditions.packed(record))
   -- What has changed by itself meanwhile is seen at the next tick.
   redis.call('ZADD', key_timers, 0, 'b' .. name)

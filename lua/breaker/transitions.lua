@@ -18,8 +18,7 @@ local function turn(account, entry, state, reason, till)
 end
 
 local function trip(account, entry, reason)
-  local terms = account[ACCOUNT.breaker]
-  local open_ms = math.min(terms.open_ms * 2 ^ math.min(entry.trips, 30), terms.max_open_ms)
+  local open_ms = conditions.open_ms(account[ACCOUNT.breaker], entry.trips)
   entry.trips = math.min(entry.trips + 1, 65535)
   turn(account, entry, BREAKER.open, reason, cell.now + open_ms)
 end
