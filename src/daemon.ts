@@ -10,7 +10,8 @@ import { AppError } from './core/errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
-import { admissionOf, gatewayRules, runProviders } from './gateway/rules.ts';
+import { Registration } from './gateway/registration.ts';
+import { gatewayRules, runProviders } from './gateway/rules.ts';
 import { observeRollout } from './http/rollout-telemetry.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
@@ -27,7 +28,7 @@ import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { connectRedis } from './redis/connection.ts';
 import { startEmbeddedRedis } from './redis/embedded.ts';
 import type { KeyStyle } from './redis/keys.ts';
-import { locateServers } from './redis/location.ts';
+import { cliCommandOf, locateServers } from './redis/location.ts';
 import type { StoreLocation } from './redis/location.ts';
 import { checkServer, checkStore } from './redis/server-check.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
@@ -100,17 +101,21 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const simUrl = start.config.demo ? await startDemoUpstream(start) : undefined;
   const config = new LiveConfig(withSimulator(start.config, simUrl));
   const store = await openStore(start);
-  const scheduler = await startScheduler({ ...start, config }, store);
+  const scheduler = newScheduler({ ...start, config }, store);
   const runs = runProviders(config, store);
   const { cell } = config.scheduler;
   const rollout = await startRollouts({ ...store, cell, config, scheduler, logger });
   cleanup.add(() => rollout.stop());
+  const registration = new Registration({ scheduler, policies: rollout.policies, logger });
+  cleanup.add(() => registration.stop());
+  await registration.configure(config.current);
+  await scheduler.start();
   const gateway = await startGateway(start, { config, rollout, runs });
   const metrics = createMetrics({ version });
   const reloading = new ReloadService({
     config,
     source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
-    apply: (next) => applyConfig(next, { config, scheduler, gateway, runs, logger }),
+    apply: (next) => applyConfig(next, { config, registration, gateway, runs, logger }),
     logger,
     onEnd: (result) => metrics.reloads.inc({ result }),
   });
@@ -170,7 +175,7 @@ async function findServer(start: Start): Promise<FoundServer> {
   const { url, dataDir } = config.redis;
   const location = locateServers(config.redis, config.scheduler.cell);
   if (location !== undefined) {
-    return { location, socketPath: undefined, cliCommand: cliOf(location), isOurs: false };
+    return { location, socketPath: undefined, cliCommand: cliCommandOf(location), isOurs: false };
   }
   if (url !== undefined) {
     // The URL may hold a password, so the line names the variable and not its value.
@@ -189,15 +194,8 @@ async function findServer(start: Start): Promise<FoundServer> {
   };
 }
 
-/** Passwords and TLS are left to whoever types it: the line is printed. */
-function cliOf(location: Exclude<StoreLocation, { kind: 'standalone' }>): string {
-  if (location.kind === 'sentinel') return `redis-cli -h <master of ${location.name}>`;
-  const [{ host, port } = { host: '127.0.0.1', port: 6379 }] = location.seeds;
-  return `redis-cli -c -h ${host} -p ${port}`;
-}
-
-async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
-  const { config, cleanup, logger } = start;
+/** To be configured and started once operators' switches and percentages are known. */
+function newScheduler({ config, cleanup, logger }: Start, store: Store): Scheduler {
   const { redis, keyStyle, isOurs } = store;
   const scheduler = new Scheduler({
     ...config.scheduler,
@@ -210,8 +208,6 @@ async function startScheduler(start: Start, store: Store): Promise<Scheduler> {
   });
   logScheduler(scheduler.events, logger);
   cleanup.add(() => scheduler.stop());
-  await scheduler.configure(config.accounts, admissionOf(config));
-  await scheduler.start();
   return scheduler;
 }
 
@@ -236,7 +232,7 @@ async function startGateway(
     rollouts: rollout.rollouts,
     ...rules,
   });
-  observeArms(gateway.events, rollout);
+  observeArms({ gateway: gateway.events, scheduler: rollout.scheduler.events }, rollout);
   warnOfRuns(gateway.events, logger);
   cleanup.add(() => gateway.stop());
   return gateway;

@@ -17,6 +17,7 @@ const account = z.object({ name: z.string().catch(''), baseUrl: given, models: g
 const pool = z.object({
   baseUrl: given,
   models: given,
+  breaker: given,
   accounts: z.array(account.catch({ name: '' })).catch([]),
 });
 const target = z.object({ pool: z.string(), model: z.string() });
@@ -55,7 +56,12 @@ function checkRolloutsOf(tree: unknown, { pools, routes }: Outline): readonly Fa
   const { rollouts } = asObject(tree) as { readonly rollouts?: unknown };
   const served = Object.values(pools).flatMap((one) => modelLists(one).flatMap((l) => l ?? []));
   const aliases = new Set([...Object.keys(routes), ...served]);
-  return checkRollouts(rollouts, { aliases, obstacle: (wanted) => obstacle(pools, wanted) });
+  const breakers = new Map(Object.entries(pools).map(([name, { breaker }]) => [name, breaker]));
+  return checkRollouts(rollouts, {
+    aliases,
+    breakers,
+    obstacle: (wanted) => obstacle(pools, wanted),
+  });
 }
 
 /** Whether only this machine can reach a listener on `host`. */

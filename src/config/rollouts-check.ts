@@ -1,12 +1,16 @@
-// What the schema cannot tell of rollouts: kinds that are not there yet, sums, and places that must
-// be configured. It reads leniently, as crosscheck.ts does.
+// What the schema cannot tell of rollouts: options of another kind, sums, places that must be
+// configured, and settings that do not go with a pool's. It reads leniently, as crosscheck.ts does.
 import { z } from 'zod';
+import { armBreakerSchema, breakerSchema } from './breaker-schema.ts';
 import type { Fault, OptionPath } from './faults.ts';
-import { KNOWN_KINDS } from './rollouts-schema.ts';
+import { ROLLOUT_KINDS } from './rollouts-schema.ts';
 
+const given = z.unknown().optional();
 const arm = z.object({
   percent: z.coerce.number().optional().catch(undefined),
-  selection: z.unknown().optional(),
+  selection: given,
+  breaker: given,
+  estimator: given,
   targets: z
     .array(z.object({ pool: z.string(), model: z.string() }))
     .optional()
@@ -15,14 +19,18 @@ const arm = z.object({
 const rollout = z.object({
   what: z.string().catch(''),
   route: z.string().optional().catch(undefined),
+  pool: z.string().optional().catch(undefined),
   arms: z.record(z.string(), arm.catch({})).catch({}),
 });
 const outline = z.record(z.string(), rollout).catch({}).default({});
 
 type Rollout = z.infer<typeof rollout>;
+type Arm = Rollout['arms'][string];
 
 export interface RolloutPlaces {
   readonly aliases: ReadonlySet<string>;
+  /** The `breaker` of each pool, as it is given. */
+  readonly breakers: ReadonlyMap<string, unknown>;
   /** Why a target leads nowhere, if it does. */
   readonly obstacle: (target: {
     readonly pool: string;
@@ -35,58 +43,82 @@ export function checkRollouts(rollouts: unknown, places: RolloutPlaces): readonl
   const taken = new Map<string, string>();
   return all.flatMap(([name, one]) => {
     const path: OptionPath = ['rollouts', name];
-    const key = `${one.what} ${one.route ?? ''}`;
+    const key = `${one.what} ${one.route ?? ''} ${one.pool ?? ''}`;
     const other = taken.get(key);
     taken.set(key, name);
-    const faults = [...kindFaults(one, path), ...armFaults(one, path, places)];
+    const faults = [...kindFaults(one, path, places), ...armFaults(one, path, places)];
     if (other === undefined) return faults;
     const message = `rolls out the same for the same requests as ${other}: make it one rollout`;
     return [...faults, { path, message }];
   });
 }
 
-function kindFaults({ what, route, arms }: Rollout, path: OptionPath): readonly Fault[] {
+function kindFaults(
+  { what, route, pool, arms }: Rollout,
+  path: OptionPath,
+  { aliases, breakers }: RolloutPlaces,
+): readonly Fault[] {
   const faults: Fault[] = [];
-  if (what === 'breaker' || what === 'estimator') {
-    const message = `${what} cannot be rolled out yet: use ${KNOWN_KINDS.join(' or ')}`;
-    faults.push({ path: [...path, 'what'], message });
-  }
+  const tell = (option: string, message: string): void => {
+    faults.push({ path: [...path, option], message });
+  };
   if (what === 'targets' && route === undefined) {
-    faults.push({
-      path: [...path, 'route'],
-      message: 'is missing: name the route that is changed',
-    });
+    tell('route', 'is missing: name the route that is changed');
   }
+  if (what === 'breaker' && route !== undefined) {
+    tell('route', 'does not go with `breaker`: accounts are in its arms; name a `pool`');
+  } else if (route !== undefined && !aliases.has(route)) tell('route', 'there is no such route');
+  if (what !== 'breaker' && pool !== undefined) tell('pool', 'belongs to `what: breaker` alone');
+  else if (pool !== undefined && !breakers.has(pool)) tell('pool', 'there is no such pool');
   const percents = Object.values(arms).map(({ percent }) => percent);
   const sum = percents.reduce<number>((total, percent) => total + (percent ?? 0), 0);
   if (percents.length === 0 || (!percents.includes(undefined) && Math.abs(sum - 100) > 1e-6)) {
-    const message = `the percentages of its arms make ${sum} and not 100`;
-    faults.push({ path: [...path, 'arms'], message });
+    tell('arms', `the percentages of its arms make ${sum} and not 100`);
   }
   return faults;
 }
 
 function armFaults(
-  { what, route, arms }: Rollout,
+  { what, pool, arms }: Rollout,
   path: OptionPath,
-  { aliases, obstacle }: RolloutPlaces,
+  { breakers, obstacle }: RolloutPlaces,
 ): readonly Fault[] {
-  const faults: Fault[] = [];
-  if (route !== undefined && !aliases.has(route)) {
-    faults.push({ path: [...path, 'route'], message: 'there is no such route' });
-  }
-  for (const [name, { selection, targets }] of Object.entries(arms)) {
+  return Object.entries(arms).flatMap(([name, one]) => {
     const at: OptionPath = [...path, 'arms', name];
-    if (selection !== undefined && what === 'targets') {
-      faults.push({ path: [...at, 'selection'], message: 'belongs to `what: selection` alone' });
-    }
-    if (targets !== undefined && what === 'selection') {
-      faults.push({ path: [...at, 'targets'], message: 'belongs to `what: targets` alone' });
-    }
-    for (const [index, target] of (targets ?? []).entries()) {
+    const leads = (one.targets ?? []).flatMap((target, index) => {
       const message = obstacle(target);
-      if (message !== undefined) faults.push({ path: [...at, 'targets', index], message });
-    }
-  }
-  return faults;
+      return message === undefined ? [] : [{ path: [...at, 'targets', index], message }];
+    });
+    const pools = pool === undefined ? [...breakers.values()] : [breakers.get(pool)];
+    return [...strangers(what, one, at), ...leads, ...breakerFaults(one, at, pools)];
+  });
+}
+
+/** Options of another kind than the rollout's. */
+function strangers(what: string, one: Arm, at: OptionPath): readonly Fault[] {
+  const others = ROLLOUT_KINDS.filter((kind) => kind !== what && one[kind] !== undefined);
+  return others.map((kind) => ({
+    path: [...at, kind],
+    message: `belongs to \`what: ${kind}\` alone`,
+  }));
+}
+
+/** What a pool says and what an arm says may be sound each, and not together. */
+function breakerFaults(
+  { breaker }: Arm,
+  at: OptionPath,
+  pools: readonly unknown[],
+): readonly Fault[] {
+  const own = armBreakerSchema.safeParse(breaker);
+  if (!own.success) return [];
+  const isOdd = pools.some((pool) => {
+    const base = breakerSchema.safeParse(pool);
+    if (!base.success) return false;
+    const { openMs = base.data.openMs, maxOpenMs = base.data.maxOpenMs } = own.data;
+    return openMs > maxOpenMs;
+  });
+  if (!isOdd) return [];
+  return [
+    { path: [...at, 'breaker', 'openMs'], message: 'exceeds the maxOpenMs that it goes with' },
+  ];
 }

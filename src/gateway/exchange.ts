@@ -52,7 +52,7 @@ export class Exchange {
   runProvider: string | undefined;
   /** What stays the same for its conversation, else for itself: by it parts of all are told. */
   stableKey: string;
-  /** The arms of rollouts that it is in. */
+  /** The arms of rollouts that it is in; at its end also the one of the account that served it. */
   arms: readonly ChosenArm[] | undefined;
   costMicro: number | undefined;
   pool: string | undefined;

@@ -43,7 +43,8 @@ export interface GatewayRules {
 export interface GatewayDeps extends GatewayRules {
   readonly scheduler: SlotRules['scheduler'] & Pick<Scheduler, 'events'>;
   /** Absent where nothing is rolled out. */
-  readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf' | 'preferred'> | undefined;
+  readonly rollouts?:
+    Pick<Rollouts, 'routesFor' | 'armsOf' | 'armOfAccount' | 'preferred'> | undefined;
 }
 
 const SHUTDOWN_RETRY_AFTER_MS = 1000;

@@ -32,7 +32,7 @@ export interface ServeContext {
   readonly runs: RunRules;
   /** Where a route does not have its own. */
   readonly failover: FailoverLimits;
-  readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf'> | undefined;
+  readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf' | 'armOfAccount'> | undefined;
   /** Where a request names its session. */
   readonly sessionFrom: readonly SessionSource[];
   readonly maxBodyBytes: number;
@@ -110,6 +110,8 @@ async function placesAfter(
 /** Not waited for: the client's answer never depends on the store's. */
 function giveBack(exchange: Exchange, ended: Ended): void {
   const { lease, context } = ended;
+  const arm = context.rollouts?.armOfAccount(lease.account);
+  if (arm !== undefined) exchange.arms = [...(exchange.arms ?? []), arm];
   lease.release(lastReport(exchange, ended)).catch((error: unknown) => {
     const { requestId } = exchange;
     const { account } = lease;

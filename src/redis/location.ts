@@ -95,3 +95,10 @@ export function describeStore(location: StoreLocation): string {
   const { name, sentinels } = location;
   return `Redis ${name} of the Sentinels ${sentinels.map(describeNode).join(', ')}`;
 }
+
+/** Shell line that opens redis-cli. Passwords and TLS are left to whoever types it: it is printed. */
+export function cliCommandOf(location: Exclude<StoreLocation, { kind: 'standalone' }>): string {
+  if (location.kind === 'sentinel') return `redis-cli -h <master of ${location.name}>`;
+  const [{ host, port } = { host: '127.0.0.1', port: 6379 }] = location.seeds;
+  return `redis-cli -c -h ${host} -p ${port}`;
+}

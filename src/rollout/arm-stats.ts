@@ -18,12 +18,18 @@ export interface ArmEnding {
   readonly costMicro: number | undefined;
 }
 
+/** What accounts of an arm came to: their breakers tripped, or requests left them for others. */
+export type AccountNote = 'trips' | 'left';
+
 export interface ArmFigures {
   readonly requests: number;
   readonly errors: number;
   readonly costMicro: number;
   /** Of the upstream's first byte, within a bucket's width (a half); null where none came. */
   readonly firstByteMs: { readonly p50: number | null; readonly p95: number | null };
+  /** Of arms of breaker settings, like `left`. */
+  readonly trips: number;
+  readonly left: number;
 }
 
 const TELL_MS = 1000;
@@ -63,6 +69,10 @@ export class ArmStats implements Service {
     }
   }
 
+  noteAccount({ rollout, arm }: ChosenArm, what: AccountNote): void {
+    this.#add(rollout, `${arm}\t${what}`, 1);
+  }
+
   /** Adds all that was noted. */
   async tell(): Promise<void> {
     const pending = this.#pending;
@@ -85,6 +95,8 @@ export class ArmStats implements Service {
       requests: of('requests'),
       errors: of('errors'),
       costMicro: of('cost'),
+      trips: of('trips'),
+      left: of('left'),
       firstByteMs: { p50: quantile(counts, 0.5), p95: quantile(counts, 0.95) },
     };
   }

@@ -16,6 +16,7 @@ export interface PoliciesOptions {
 }
 
 type Entries = ReadonlyMap<string, string>;
+type Listener = (entries: Entries) => Promise<void> | void;
 
 /** Two readings fit into the second in which a change is to be everywhere. */
 const READ_MS = 400;
@@ -25,8 +26,10 @@ const MAX_TRIES = 8;
 export class Policies implements Service {
   readonly #options: PoliciesOptions;
   readonly #store: VersionedHash;
-  readonly #listeners: ((entries: Entries) => void)[] = [];
+  readonly #listeners: Listener[] = [];
   #snapshot: Snapshot = NOTHING;
+  /** Resolves when all listeners have made what they make of the last change. */
+  #told: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #isFailing = false;
@@ -47,8 +50,11 @@ export class Policies implements Service {
     return this.#snapshot.entries;
   }
 
-  /** Told of all entries whenever they are others, from the first reading on. */
-  onChange(listener: (entries: Entries) => void): void {
+  /**
+   * Told of all entries whenever they are others, from the first reading on. A change counts as made
+   * when the listeners have finished; they must not throw or reject.
+   */
+  onChange(listener: Listener): void {
     this.#listeners.push(listener);
   }
 
@@ -67,9 +73,12 @@ export class Policies implements Service {
   /** Reads the store now. */
   async renew(): Promise<void> {
     const next = await this.#store.read(this.#snapshot);
-    if (next === this.#snapshot) return;
-    this.#snapshot = next;
-    for (const tell of this.#listeners) tell(next.entries);
+    if (next !== this.#snapshot) {
+      this.#snapshot = next;
+      const told = this.#listeners.map((tell) => tell(next.entries));
+      this.#told = Promise.all([this.#told, ...told]);
+    }
+    await this.#told;
   }
 
   /** `next` makes the new text of an entry of what it is now; it is in force here when it resolves. */

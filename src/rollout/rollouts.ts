@@ -1,19 +1,23 @@
-// The rollouts in force: which arm a request is in, what that arm changes, and what operators have
-// made of the percentages. An arm is chosen by a stable hash, so a session stays in its arm while
-// percentages stay. What arms came to is arm-stats.ts's matter.
-import { z } from 'zod';
-import type { ArmConfig, RolloutConfig } from '../config/rollouts-schema.ts';
+// The rollouts in force: which arm a request or an account is in, what that arm changes, and what
+// operators have made of the percentages. An arm is chosen by a stable hash, so a session stays in
+// its arm while percentages stay. What arms came to is arm-stats.ts's matter.
+import {
+  ESTIMATORS,
+  type ArmConfig,
+  type Estimator,
+  type RolloutConfig,
+} from '../config/rollouts-schema.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
-import { bucketOf } from '../core/bucket.ts';
 import type { Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { remade } from '../core/remade.ts';
+import { armOf, ROLLOUT_PREFIX, withShares } from './arms.ts';
+import { breakerRolloutOf } from './breaker-arms.ts';
 import { PlainChoice } from './plain-choice.ts';
 import type { Policies } from './policies.ts';
 import type { Speeds } from './speeds.ts';
-import { percentSchema } from './switches.ts';
 
-/** One arm that a request is in. */
+/** One arm that a request is in, or the account that served it. */
 export interface ChosenArm {
   readonly rollout: string;
   readonly arm: string;
@@ -21,9 +25,6 @@ export interface ChosenArm {
 
 type Routes = Pick<ReadonlyMap<string, RouteConfig>, 'get'>;
 
-const storedSchema = z.object({ arms: z.record(z.string(), percentSchema) });
-
-const PREFIX = 'rollout:';
 const NONE: readonly ChosenArm[] = [];
 
 export interface RolloutsOptions {
@@ -36,6 +37,7 @@ export interface RolloutsOptions {
 export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #choice: () => PlainChoice;
+  readonly #pools: () => ReadonlyMap<string, string>;
   #made: { readonly of: unknown; readonly by: unknown; readonly all: readonly RolloutConfig[] };
 
   constructor(options: RolloutsOptions) {
@@ -44,6 +46,10 @@ export class Rollouts {
     this.#choice = remade(
       () => config.accounts,
       (accounts) => new PlainChoice(accounts),
+    );
+    this.#pools = remade(
+      () => config.accounts,
+      (accounts) => new Map(accounts.map(({ name, pool }) => [name, pool])),
     );
     this.#made = { of: undefined, by: undefined, all: [] };
   }
@@ -96,16 +102,37 @@ export class Rollouts {
     });
   }
 
+  /** The arm of an account whose breaker settings are rolled out. */
+  armOfAccount(account: string): ChosenArm | undefined {
+    const pool = this.#pools().get(account);
+    const rollout = pool === undefined ? undefined : breakerRolloutOf(this.all(), pool);
+    const arm = rollout && armOf(rollout, account);
+    return arm && { rollout: rollout.name, arm: arm.name };
+  }
+
+  /** How many accounts each arm of a rollout has, by its name. */
+  accountsIn(rollout: string): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const account of this.#pools().keys()) {
+      const found = this.armOfAccount(account);
+      if (found?.rollout === rollout) counts.set(found.arm, (counts.get(found.arm) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** The account that the request's arm would rather have; undefined: the heart's own choice. */
   preferred(arms: readonly ChosenArm[], targets: readonly Target[]): string | undefined {
     const [target] = targets;
-    const isFastest = arms.some(({ rollout, arm }) => {
-      // A reload may have taken it out since the request was put into its arm.
-      const found = this.all().find(({ name }) => name === rollout);
-      return found?.arms.find(({ name }) => name === arm)?.selection === 'fastest';
-    });
+    const isFastest = this.#settings(arms, 'selection').some(
+      ({ selection }) => selection === 'fastest',
+    );
     if (!isFastest || target === undefined) return undefined;
     return this.#fastestOfTwo(target);
+  }
+
+  /** What estimates the use of a request that is in these arms. */
+  estimatorFor(arms: readonly ChosenArm[] = NONE): Estimator {
+    return this.#settings(arms, 'estimator')[0]?.estimator ?? ESTIMATORS[0];
   }
 
   /**
@@ -123,7 +150,7 @@ export class Rollouts {
         : `There is no arm ${arm}; the arms are: ${arms.map((one) => one.name).join(', ')}.`;
       throw new AppError('invalid_params', message, { param: `arms.${arm}` });
     }
-    await this.#options.policies.change(PREFIX + name, () => {
+    await this.#options.policies.change(ROLLOUT_PREFIX + name, () => {
       const now = Object.fromEntries(
         this.of(name)
           .arms.slice(1)
@@ -140,9 +167,19 @@ export class Rollouts {
     });
   }
 
+  /** A reload may have taken a rollout out since the request was put into its arm. */
+  #settings(arms: readonly ChosenArm[], kind: RolloutConfig['what']): readonly ArmConfig[] {
+    return arms.flatMap(({ rollout, arm }) => {
+      const found = this.all().find(({ name, what }) => name === rollout && what === kind);
+      return found?.arms.filter(({ name }) => name === arm) ?? [];
+    });
+  }
+
   /** A rollout of the route's own goes before one of the same kind for all routes. */
   #partsOf(route: string): readonly RolloutConfig[] {
-    const all = this.all().filter((one) => one.route === undefined || one.route === route);
+    const all = this.all().filter(
+      (one) => one.what !== 'breaker' && (one.route === undefined || one.route === route),
+    );
     const own = all.filter((one) => one.route === route).map(({ what }) => what);
     return all.filter((one) => one.route === route || !own.includes(one.what));
   }
@@ -157,36 +194,5 @@ export class Rollouts {
     const other = this.#choice().pick(target);
     if (one === undefined || other === undefined) return one ?? other;
     return speeds.scoreOf(other) < speeds.scoreOf(one) ? other : one;
-  }
-}
-
-/** The base has what the others leave. */
-function armOf({ name, arms }: RolloutConfig, stableKey: string): ArmConfig | undefined {
-  const [base, ...others] = arms;
-  let left = bucketOf(PREFIX + name, stableKey);
-  for (const arm of others) {
-    if (left < arm.percent) return arm;
-    left -= arm.percent;
-  }
-  return base;
-}
-
-function withShares(rollout: RolloutConfig, entries: ReadonlyMap<string, string>): RolloutConfig {
-  const text = entries.get(PREFIX + rollout.name);
-  const stored = text === undefined ? undefined : readStored(text);
-  if (stored === undefined) return rollout;
-  const [base, ...rest] = rollout.arms;
-  if (base === undefined) return rollout;
-  const others = rest.map((arm) => ({ ...arm, percent: stored.arms[arm.name] ?? 0 }));
-  const sum = others.reduce((total, { percent }) => total + percent, 0);
-  return { ...rollout, arms: [{ ...base, percent: Math.max(0, 100 - sum) }, ...others] };
-}
-
-/** Undefined for what cannot be read: then the configuration's percentages are in force. */
-function readStored(text: string): z.output<typeof storedSchema> | undefined {
-  try {
-    return storedSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
   }
 }

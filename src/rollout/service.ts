@@ -26,6 +26,7 @@ export interface RolloutOptions {
 
 export interface Rollout extends Pick<Service, 'stop'> {
   readonly events: RolloutEmitter;
+  readonly policies: Policies;
   readonly switches: Switches;
   readonly scheduler: SwitchedScheduler;
   readonly rollouts: Rollouts;
@@ -53,5 +54,5 @@ export async function startRollouts(options: RolloutOptions): Promise<Rollout> {
   const stop = async (): Promise<void> => {
     await Promise.all([policies.stop(), speeds.stop(), stats.stop()]);
   };
-  return { events, switches, scheduler, rollouts, speeds, stats, stop };
+  return { events, policies, switches, scheduler, rollouts, speeds, stats, stop };
 }

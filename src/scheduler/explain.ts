@@ -47,6 +47,8 @@ export interface AccountView {
   readonly verdict: AccountVerdict;
   /** Ms for which it grants nothing. */
   readonly restsMs: number;
+  /** Whose breaker settings it has, where they are rolled out. */
+  readonly breakerArm?: RegisteredAccount['breakerArm'];
 }
 
 export interface Explanation {
@@ -89,7 +91,9 @@ function accountView(
   const blocked = blockedMs(record, known?.number ?? -1, seen.nowMs);
   const free = blocked && account.enabled ? blocked.why : verdictOf(account, inFlight, ratesMs);
   const restsMs = Math.max(ratesMs, blocked?.ms ?? 0);
-  return { account: name, pool, model, target: number, priority, inFlight, limit, restsMs, free };
+  const arm = account.breakerArm && { breakerArm: account.breakerArm };
+  const place = { account: name, pool, model, target: number, priority };
+  return { ...place, inFlight, limit, restsMs, ...arm, free };
 }
 
 function verdictOf(account: RegisteredAccount, inFlight: number, restsMs: number): AccountVerdict {

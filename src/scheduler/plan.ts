@@ -17,6 +17,8 @@ export interface SchedulerAccount {
   readonly rates?: RateTerms;
   /** What trips its breakers. Without it no outcome does anything to the account. */
   readonly breaker?: BreakerTerms;
+  /** Where settings of its breakers are rolled out. */
+  readonly breakerArms?: BreakerArms;
   /** Changes with its credential: an account that was disabled for the old one begins again. */
   readonly credentialMark?: number;
 }
@@ -37,7 +39,21 @@ export interface BreakerTerms {
   readonly cooldownMs: number;
 }
 
-export interface RegisteredAccount extends SchedulerAccount {
+/** What the arms of a rollout change of an account's breaker, and the arm that it is in now. */
+export interface BreakerArms {
+  readonly rollout: string;
+  /** As configured, whatever operators have made of the percentages since. */
+  readonly arms: readonly {
+    readonly name: string;
+    readonly percent: number;
+    readonly breaker: Partial<BreakerTerms>;
+  }[];
+  readonly arm: string;
+}
+
+/** Its breaker is that of its arm. */
+export interface RegisteredAccount extends Omit<SchedulerAccount, 'breakerArms'> {
+  readonly breakerArm?: { readonly rollout: string; readonly arm: string };
   /** Never given to another account while this registry lives on. */
   readonly index: number;
   readonly class: number;
@@ -65,8 +81,10 @@ export interface RegisteredModel extends Target {
 /** What a cell has registered; kept as JSON beside the packed records of the scripts. */
 export interface Registry {
   readonly generation: number;
-  /** Fingerprint of the configuration that it was made of. */
+  /** Fingerprint of the configuration that it was made of, and of the arms of its accounts. */
   readonly fingerprint: string;
+  /** The same without the arms; absent where it is the same. */
+  readonly configuration?: string | undefined;
   readonly nextIndex: number;
   readonly accounts: readonly RegisteredAccount[];
   readonly classes: readonly RegisteredClass[];
@@ -197,6 +215,18 @@ function numberModels(
   return kept.sort((a, b) => a.number - b.number);
 }
 
+export interface PlanOptions extends Pick<Registry, 'fingerprint' | 'configuration'> {
+  readonly isBusy: (target: Target) => boolean;
+}
+
+/** The settings of its arm over those of its pool. */
+function breakerOf({ breaker, breakerArms }: SchedulerAccount) {
+  if (breaker === undefined || breakerArms === undefined) return breaker && { breaker };
+  const { rollout, arms, arm } = breakerArms;
+  const own = arms.find(({ name }) => name === arm)?.breaker;
+  return { breaker: { ...breaker, ...own }, breakerArm: { rollout, arm } };
+}
+
 /**
  * The registry that follows `previous` when `accounts` are configured. Accounts keep their index,
  * models their number; `isBusy` tells whether a retired model's counter is above 0.
@@ -204,7 +234,7 @@ function numberModels(
 export function planRegistry(
   accounts: readonly SchedulerAccount[],
   previous: Registry,
-  options: { readonly fingerprint: string; readonly isBusy: (target: Target) => boolean },
+  options: PlanOptions,
 ): Registry {
   const groups = mixOddSets(groupByModels(accounts));
   const classOf = new Map<SchedulerAccount, number>();
@@ -215,18 +245,19 @@ export function planRegistry(
   let nextIndex = previous.nextIndex;
   const registered = accounts.map((account) => {
     const { name, pool, maxConcurrency, weight, priority, enabled, rates } = account;
-    const { breaker, credentialMark } = account;
+    const { credentialMark } = account;
     const models = [...new Set(account.models)].sort(byText);
     const index = indexes.get(name) ?? nextIndex++;
     const number = classOf.get(account) ?? 0;
     const own = { name, pool, maxConcurrency, weight, priority, enabled, models };
     const mark = credentialMark !== undefined && { credentialMark };
-    const more = { ...(rates && { rates }), ...(breaker && { breaker }), ...mark };
+    const more = { ...(rates && { rates }), ...breakerOf(account), ...mark };
     return { ...own, index, class: number, ...more };
   });
   return {
     generation: previous.generation + 1,
     fingerprint: options.fingerprint,
+    configuration: options.configuration,
     nextIndex,
     accounts: registered,
     classes: [

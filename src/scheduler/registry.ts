@@ -77,7 +77,17 @@ export function scriptKeys(keys: CellKeys): Record<string, string> {
   };
 }
 
-function fingerprint(accounts: readonly SchedulerAccount[], admission: AdmissionPolicy): string {
+interface Fingerprints {
+  /** Of all that is registered. */
+  readonly fingerprint: string;
+  /** Of the configuration alone: the same whatever arms its accounts are in. */
+  readonly configuration: string;
+}
+
+function fingerprints(
+  accounts: readonly SchedulerAccount[],
+  admission: AdmissionPolicy,
+): Fingerprints {
   const facts = accounts.map((account) => [
     account.name,
     account.pool,
@@ -90,10 +100,22 @@ function fingerprint(accounts: readonly SchedulerAccount[], admission: Admission
     account.breaker ?? null,
     account.credentialMark ?? 0,
   ]);
-  return createHash('sha256')
-    .update(JSON.stringify([facts, admission]))
-    .digest('hex')
-    .slice(0, 32);
+  const inArms = accounts.flatMap(({ name, breakerArms }) =>
+    breakerArms ? [{ name, ...breakerArms }] : [],
+  );
+  if (inArms.length === 0) {
+    const fingerprint = digestOf([facts, admission]);
+    return { fingerprint, configuration: fingerprint };
+  }
+  const configured = inArms.map(({ name, rollout, arms }) => [name, rollout, arms]);
+  return {
+    fingerprint: digestOf([facts, admission, inArms]),
+    configuration: digestOf([facts, admission, configured]),
+  };
+}
+
+function digestOf(facts: unknown): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
 }
 
 /**
@@ -150,7 +172,7 @@ export function keyLists(
 /** Applies configurations and re-reads the registry; keeps no state but the last fingerprint. */
 export class CellRegistry {
   readonly #options: RegistryOptions;
-  /** Fingerprint of what this process has registered last. */
+  /** Fingerprint of the configuration that this process has registered last. */
   #applied: string | undefined;
 
   constructor(options: RegistryOptions) {
@@ -165,7 +187,8 @@ export class CellRegistry {
   /**
    * Registers `accounts` unless they are registered already, and answers with what the cell has
    * then. The configuration that this process applied last, where another one's has replaced it
-   * since, is not applied again, except to a cell that has lost everything.
+   * since, is not applied again, whatever arms its accounts are in, except to a cell that has lost
+   * everything.
    */
   async apply(
     accounts: readonly SchedulerAccount[],
@@ -173,21 +196,23 @@ export class CellRegistry {
     admission: AdmissionPolicy = OPEN_ADMISSION,
   ): Promise<CellView> {
     const { redis, keys, scripts } = this.#options;
-    const print = fingerprint(accounts, admission);
+    const { fingerprint, configuration } = fingerprints(accounts, admission);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = await readRegistry(redis, keys);
-      const superseded = this.#applied === print && current.generation > 0;
-      if (current.fingerprint === print || superseded) {
-        this.#applied = print;
+      const isOthers = (current.configuration ?? current.fingerprint) !== configuration;
+      const superseded = this.#applied === configuration && isOthers && current.generation > 0;
+      if (current.fingerprint === fingerprint || superseded) {
+        this.#applied = configuration;
         return viewOf(current, keys, scripts);
       }
       const plan = planRegistry(accounts, current, {
-        fingerprint: print,
+        fingerprint,
+        configuration: configuration === fingerprint ? undefined : configuration,
         isBusy: await this.#busyModels(current),
       });
       const next = { ...plan, generation: nextGeneration(current.generation) };
       if (await this.#configure(current, next, seen, admission)) {
-        this.#applied = print;
+        this.#applied = configuration;
         return viewOf(next, keys, scripts);
       }
     }

@@ -5,6 +5,7 @@ import { cellKeys } from '../../src/redis/keys.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import type { SchedulerAccount } from '../../src/scheduler/plan.ts';
 import { CellRegistry, readRegistry } from '../../src/scheduler/registry.ts';
+import { aBreakable } from '../support/health.ts';
 import { anAccount } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 
@@ -111,6 +112,54 @@ describe('a configuration', () => {
     const after = await daemon().apply(slots(1), NEW_CELL);
 
     expect(after.registry.generation).not.toBe(before.registry.generation);
+  });
+});
+
+describe('the arm of an account', () => {
+  const arms = [
+    { name: 'control', percent: 50, breaker: {} },
+    { name: 'canary', percent: 50, breaker: { openMs: 7 } },
+  ];
+  const inArm = (arm: string, count = 5): SchedulerAccount[] => [
+    { ...aBreakable({ slots: count }), breakerArms: { rollout: 'r', arms, arm } },
+  ];
+  const openMs = async (keys: ReturnType<typeof cellKeys>) =>
+    (await readRegistry(store.redis, keys)).accounts[0]?.breaker?.openMs;
+
+  it('is changed by any daemon of the configuration, also back to what that one knew before', async () => {
+    const { daemon, keys } = daemonsOn(store.cell());
+    const [one, other] = [daemon(), daemon()];
+    await one.apply(inArm('control'), NEW_CELL);
+    await other.apply(inArm('control'), NEW_CELL);
+    await one.apply(inArm('canary'), NEW_CELL);
+    const between = await openMs(keys);
+
+    await other.apply(inArm('control'), NEW_CELL);
+
+    expect([between, await openMs(keys)]).toEqual([7, 100]);
+  });
+
+  it('is not changed by a daemon whose configuration was superseded', async () => {
+    const { daemon, keys, limits } = daemonsOn(store.cell());
+    const [old, next] = [daemon(), daemon()];
+    await old.apply(inArm('control', 5), NEW_CELL);
+    await next.apply(inArm('control', 6), NEW_CELL);
+
+    await old.apply(inArm('canary', 5), NEW_CELL);
+
+    expect([await limits(), await openMs(keys)]).toEqual([[6], 100]);
+  });
+
+  it('of other accounts is another configuration', async () => {
+    const { daemon } = daemonsOn(store.cell());
+    const rolled = { breakerArms: { rollout: 'r', arms, arm: 'canary' } };
+    const [a1, a2] = [aBreakable(), aBreakable({ name: 'a2' })];
+
+    const { registry } = await daemon().apply([{ ...a1, ...rolled }, a2], NEW_CELL);
+    const after = await daemon().apply([a1, { ...a2, ...rolled }], NEW_CELL);
+
+    expect(registry.accounts.map(({ breaker }) => breaker?.openMs)).toEqual([7, 100]);
+    expect(after.registry.accounts.map(({ breaker }) => breaker?.openMs)).toEqual([100, 7]);
   });
 });
 

@@ -67,11 +67,14 @@ function describe({ decision, reason, retryAfterMs, ...about }: Explanation): st
       return `budget ${scope}: ${settledMicro} settled + ${reservedMicro} reserved of ${stopMicro} micro-units`;
     }),
   ];
+  const hasArms = accounts.some(({ breakerArm }) => breakerArm !== undefined);
+  const heads = ['account', 'pool', 'model', 'tier', 'in flight', 'limit', 'verdict'];
   const table = formatTable(
-    ['account', 'pool', 'model', 'tier', 'in flight', 'limit', 'verdict'],
-    accounts.map(({ account, pool, model, priority, inFlight, limit: slots, verdict, restsMs }) => {
-      const until = restsMs > 0 ? ` for ${Math.ceil(restsMs)} ms` : '';
-      return [account, pool, model, priority, inFlight, slots, verdict + until];
+    hasArms ? [...heads, 'breaker arm'] : heads,
+    accounts.map(({ account, pool, model, priority, inFlight, limit: slots, ...one }) => {
+      const until = one.restsMs > 0 ? ` for ${Math.ceil(one.restsMs)} ms` : '';
+      const row = [account, pool, model, priority, inFlight, slots, one.verdict + until];
+      return hasArms ? [...row, armText(one.breakerArm)] : row;
     }),
   );
   return `${lines.join('\n')}\n\n${table}`;
@@ -79,4 +82,8 @@ function describe({ decision, reason, retryAfterMs, ...about }: Explanation): st
 
 function preferenceOf({ preferred }: NonNullable<Explanation['session']>): string {
   return preferred === undefined ? 'new, or forgotten' : `prefers ${preferred}`;
+}
+
+function armText(arm: Explanation['accounts'][number]['breakerArm']): string {
+  return arm === undefined ? '' : `${arm.rollout}: ${arm.arm}`;
 }

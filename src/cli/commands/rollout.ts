@@ -58,23 +58,32 @@ function percentIn(text: string): readonly [string, number] {
   throw new InvalidArgumentError('Give an arm and its percentage, such as canary=10.');
 }
 
-function describe({ name, what, route, arms }: RolloutBody): string {
+function describe({ name, what, route, pool, arms }: RolloutBody): string {
   const of = route === undefined ? '' : ` of route ${route}`;
+  const at = pool === undefined ? '' : ` of pool ${pool}`;
+  const ofAccounts = what === 'breaker' ? ['accounts', 'trips', 'left'] : [];
   const table = formatTable(
-    ['arm', 'percent', 'requests', 'errors', 'first byte p50', 'p95', 'cost'],
-    arms.map(({ arm, percent, requests, errors, firstByteMs, costMicro }) => {
+    ['arm', 'percent', ...ofAccounts, 'requests', 'errors', 'first byte p50', 'p95', 'cost'],
+    arms.map(({ arm, percent, breakers, requests, errors, firstByteMs, costMicro }) => {
       const { p50, p95 } = firstByteMs;
-      return [arm, percent, requests, errors, msOf(p50), msOf(p95), (costMicro / 1e6).toFixed(6)];
+      const own = breakers ? [breakers.accounts, breakers.trips, breakers.left] : [];
+      const cost = (costMicro / 1e6).toFixed(6);
+      return [arm, percent, ...own, requests, errors, msOf(p50), msOf(p95), cost];
     }),
   );
-  return `${name}: ${what}${of}\n\n${table}`;
+  return `${name}: ${what}${of}${at}\n\n${table}`;
 }
 
 function describeAll({ rollouts }: RolloutListBody): string {
   return formatTable(
-    ['rollout', 'what', 'route', 'arms'],
-    rollouts.map(({ name, what, route = 'all', arms }) => {
-      return [name, what, route, arms.map(({ arm, percent }) => `${arm}=${percent}`).join(' ')];
+    ['rollout', 'what', 'of', 'arms'],
+    rollouts.map(({ name, what, route, pool = 'all', arms }) => {
+      return [
+        name,
+        what,
+        route ?? pool,
+        arms.map(({ arm, percent }) => `${arm}=${percent}`).join(' '),
+      ];
     }),
   );
 }

@@ -89,6 +89,10 @@ export const explanationSchema = z
         limit: z.number(),
         verdict: z.enum(ACCOUNT_VERDICTS),
         restsMs: z.number(),
+        breakerArm: z
+          .strictObject({ rollout: z.string(), arm: z.string() })
+          .optional()
+          .meta({ description: 'Whose breaker settings it has, where they are rolled out.' }),
       }),
     ),
   })

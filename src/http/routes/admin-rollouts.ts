@@ -31,6 +31,7 @@ const about = {
   name,
   what: z.enum(ROLLOUT_KINDS),
   route: z.string().optional(),
+  pool: z.string().optional(),
 };
 
 export const rolloutListSchema = z.strictObject({
@@ -48,6 +49,16 @@ export const rolloutSchema = z
         firstByteMs: z.strictObject({ p50: ms, p95: ms }).meta({
           description: 'Time to the upstream’s first byte.',
         }),
+        breakers: z
+          .strictObject({
+            accounts: z.int(),
+            trips: z.int(),
+            left: z.int().meta({
+              description: 'Attempts that failed at its accounts and went on elsewhere.',
+            }),
+          })
+          .optional()
+          .meta({ description: 'Of `breaker`: what the arm’s accounts came to.' }),
       }),
     ),
   })
@@ -83,14 +94,19 @@ async function rolloutBody(own: string, { rollouts, stats }: RolloutRoutesDeps) 
   const rollout = rollouts.of(own);
   // What this daemon has not told yet belongs to the picture.
   await stats.tell();
+  const accounts = rollouts.accountsIn(own);
   const arms = await Promise.all(
-    sharesOf(rollout).map(async (one) => ({ ...one, ...(await stats.read(own, one.arm)) })),
+    sharesOf(rollout).map(async (one) => {
+      const { trips, left, ...figures } = await stats.read(own, one.arm);
+      const breakers = { accounts: accounts.get(one.arm) ?? 0, trips, left };
+      return { ...one, ...figures, ...(rollout.what === 'breaker' && { breakers }) };
+    }),
   );
   return { ...aboutOf(rollout), arms };
 }
 
-function aboutOf({ name: own, what, route }: RolloutConfig) {
-  return { name: own, what, route };
+function aboutOf({ name: own, what, route, pool }: RolloutConfig) {
+  return { name: own, what, route, pool };
 }
 
 function sharesOf({ arms }: RolloutConfig) {

@@ -2,15 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 
-function parse(rollout: object) {
+function parse(rollout: object, pool: object = {}) {
   const pools = { p: { baseUrl: 'http://x/v1', models: ['m'], accounts: [] } };
   const account = { name: 'a', maxConcurrency: 1 };
   const text = JSON.stringify({
-    pools: { p: { ...pools.p, accounts: [account] } },
+    pools: { p: { ...pools.p, accounts: [account], ...pool } },
     rollouts: { r: rollout },
   });
   return parseConfig(text, { source: 'f', env: {} });
 }
+
+const PLAIN = { selection: 'least_loaded', targets: undefined, breaker: {}, estimator: 'v1' };
 
 const arms = (control: object, canary: object) => ({
   control: { percent: 90, ...control },
@@ -25,16 +27,54 @@ describe('a rollout', () => {
       name: 'r',
       what: 'selection',
       route: undefined,
+      pool: undefined,
       arms: [
-        { name: 'control', percent: 90, selection: 'least_loaded', targets: undefined },
-        { name: 'canary', percent: 10, selection: 'fastest', targets: undefined },
+        { ...PLAIN, name: 'control', percent: 90 },
+        { ...PLAIN, name: 'canary', percent: 10, selection: 'fastest' },
       ],
     });
   });
 
+  it('of breakers has what each arm says otherwise than the pool, and no more', () => {
+    const breaker = { consecutiveFailures: '2', openMs: 100 };
+    const config = parse({ what: 'breaker', pool: 'p', arms: arms({}, { breaker }) });
+
+    const { pool, arms: found = [] } = config.rollouts.get('r') ?? {};
+    expect(pool).toBe('p');
+    expect(found.map((arm) => arm.breaker)).toEqual([{}, { consecutiveFailures: 2, openMs: 100 }]);
+  });
+
+  it('of estimators has `v1` where an arm names none', () => {
+    const config = parse({ what: 'estimator', arms: arms({}, { estimator: 'v2' }) });
+
+    const found = config.rollouts.get('r')?.arms.map(({ estimator }) => estimator);
+    expect(found).toEqual(['v1', 'v2']);
+  });
+
   it.each([
-    [{ what: 'breaker', arms: arms({}, {}) }, 'rollouts.r.what: breaker cannot be rolled out yet'],
-    [{ what: 'estimator', arms: arms({}, {}) }, 'estimator cannot be rolled out yet'],
+    [{ what: 'breaker', route: 'm', arms: arms({}, {}) }, 'rollouts.r.route: does not go with'],
+    [{ what: 'breaker', pool: 'q', arms: arms({}, {}) }, 'rollouts.r.pool: there is no such pool'],
+    [{ what: 'selection', pool: 'p', arms: arms({}, {}) }, 'rollouts.r.pool: belongs to'],
+    [
+      { what: 'breaker', arms: arms({}, { breaker: { openMs: 400_000 } }) },
+      'rollouts.r.arms.canary.breaker.openMs: exceeds the maxOpenMs',
+    ],
+    [
+      { what: 'breaker', arms: arms({}, { breaker: { consecutiveFailures: 0 } }) },
+      'rollouts.r.arms.canary.breaker.consecutiveFailures',
+    ],
+    [
+      { what: 'breaker', arms: arms({}, { breaker: { threshold: 1 } }) },
+      'rollouts.r.arms.canary.breaker.threshold',
+    ],
+    [
+      { what: 'estimator', arms: arms({}, { breaker: { openMs: 100 } }) },
+      'rollouts.r.arms.canary.breaker: belongs to `what: breaker` alone',
+    ],
+    [
+      { what: 'estimator', arms: arms({}, { estimator: 'v3' }) },
+      'rollouts.r.arms.canary.estimator: must be one of',
+    ],
     [{ what: 'magic', arms: arms({}, {}) }, 'rollouts.r.what: must be one of'],
     [{ what: 'selection', arms: arms({ percent: 50 }, {}) }, 'make 60 and not 100'],
     [{ what: 'selection', arms: {} }, 'make 0 and not 100'],
@@ -51,6 +91,14 @@ describe('a rollout', () => {
     [{ what: 'selection', arms: { 1: { percent: 100 } } }, 'its name is not allowed'],
   ])('like %j is refused', (rollout, message) => {
     expect(() => parse(rollout)).toThrow(message);
+  });
+
+  it('of breakers goes with the settings of its own pool alone', () => {
+    const rollout = { what: 'breaker', arms: arms({}, { breaker: { openMs: 400_000 } }) };
+
+    const config = parse(rollout, { breaker: { maxOpenMs: 500_000 } });
+
+    expect(config.rollouts.get('r')?.arms[1]?.breaker).toEqual({ openMs: 400_000 });
   });
 
   it('is refused beside another one of the same for the same requests', () => {
