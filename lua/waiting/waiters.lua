@@ -42,17 +42,27 @@ function waiters.head(tenant, demand)
   return first and string.sub(first, #line + WAITERS.order + 1), first
 end
 
---- A place whose waiter cannot be read: its record is set aside, like a lease's.
-function waiters.discard(flow, demand, id, place)
+--- A record that cannot be read is set aside, like a lease's; a lane that it owned goes on.
+local function set_aside(id)
   local raw = redis.call('HGET', key_waiters, id)
+  if not raw then
+    return
+  end
+  redis.call('HSET', key_set_aside, id, raw)
+  redis.call('HDEL', key_waiters, id)
+  timers.clear('d', id)
+  cell.count_waiters(-1)
+  local lane = lane_list.owned_by(id)
+  if lane then
+    lanes.left(lane, id)
+  end
+end
+
+--- A place whose waiter cannot be read.
+function waiters.discard(flow, demand, id, place)
   redis.call('ZREM', key_line, place)
   flows.leave(flow, demand)
-  if raw then
-    redis.call('HSET', key_set_aside, id, raw)
-    redis.call('HDEL', key_waiters, id)
-    timers.clear('d', id)
-    cell.count_waiters(-1)
-  end
+  set_aside(id)
 end
 
 --- To its place in its tenant's line, unless its session keeps it elsewhere for a while.
@@ -150,7 +160,9 @@ end
 
 timers.due.d = function(id)
   local waiter = waiters.get(id)
-  if waiter and waiter.state ~= WAITING.granted then
+  if not waiter then
+    set_aside(id)
+  elseif waiter.state ~= WAITING.granted then
     waiters.refuse(waiter, REASON.queue_timeout, 0)
   end
 end

@@ -202,4 +202,33 @@ describe('a lane', () => {
 
     expect(told.tag).toBe('granted');
   });
+
+  it('whose owner’s record cannot be decoded goes on when that is set aside', async () => {
+    const heart = await aHeart(store, [anAccount()]);
+    const fence = await heart.take('u/busy');
+    await heart.send(laned('t/1'), laned('t/2'));
+    await heart.redis.hset(heart.keys.waiters, 't/1', 'nonsense');
+
+    const news = await heart.news(release('u/busy', fence));
+
+    expect(Object.entries(news).map(([id, { tag }]) => [id, tag])).toEqual([['t/2', 'granted']]);
+    expect(await heart.redis.hget(heart.keys.setAside, 't/1')).toBe('nonsense');
+    expect(await heart.redis.hget(heart.keys.lanes, 't/s1')).toBe('t/2');
+    await heart.ask(release('t/2', news['t/2']!.fence!));
+    await expectNothingLeft(heart);
+  });
+
+  it('whose owner’s record cannot be decoded goes on at its deadline at the latest', async () => {
+    const heart = await aHeart(store, [anAccount(), anAccount({ name: 'b', pool: 'other' })]);
+    await heart.take('u/busy');
+    await heart.send(laned('t/1', { waitMs: 50 }), laned('t/2', { waitMs: 5000 }));
+    await heart.redis.hset(heart.keys.waiters, 't/1', 'nonsense');
+
+    heart.now += 50;
+    await heart.send();
+
+    expect(await heart.redis.hget(heart.keys.lanes, 't/s1')).toBe('t/2');
+    expect(await waitersOf(heart)).toEqual(['t/2']);
+    expect(await heart.redis.hget(heart.keys.cell, 'waiting')).toBe('1');
+  });
 });
