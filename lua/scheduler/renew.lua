@@ -26,6 +26,16 @@ local function holding(number)
   end
 end
 
+--- Whether it is a lane alone that is brought back: the line names no account, and at most an expiry.
+local function is_lane(number, session)
+  if not session or not session.lane then
+    return false
+  end
+  local line = number > 0 and listed.line(arg_holdings, number) or ''
+  local expiry = number == 0 and math.huge or tonumber(string.match(line, '^%d+$'))
+  return expiry and expiry > cell.now
+end
+
 --- Whether the store may have lost the lease. Not so for a fence of this incarnation, or for an id
 --- that has ended: the slot may be somebody else's by now.
 local function may_be_lost(id, slot, fence)
@@ -41,17 +51,18 @@ operations.handlers[KIND.register] = function(op, id, slot)
   local fence = operations.batch[op + OP.fence]
   local number, session = operations.batch[op + OP.demand], sessions.of(op)
   local account, target = holding(number)
-  local is_alone = number == 0 and session and session.lane
+  local is_alone = is_lane(number, session)
   if not is_alone and not (account and target) or not may_be_lost(id, slot, fence) then
     return operations.say(TAG.lost)
-  elseif is_alone then
+  end
+  -- A store that forgot the grant alone has its waiter still.
+  waiters.forget(id)
+  if is_alone then
     return alone.register(op, id, fence)
   end
   if account[ACCOUNT.in_flight] >= account[ACCOUNT.limit] then
     cell.overage = cell.overage + 1
   end
-  -- A store that forgot the grant alone has its waiter still.
-  waiters.forget(id)
   local _, expires_at = leases.begin(op, id, slot, account, target, fence,
     cell.tenants > 0 and tenants.get(tenants.name_in(id)) or nil)
   operations.answer(TAG.renewed, 0, target.model, account[ACCOUNT.index], fence, expires_at)

@@ -1,10 +1,13 @@
 // The Scheduler API's client: acquire, renew, release and cancel over global fetch, for Node and
 // browsers. It keeps no state: whoever knows a slot's id and fence can renew and release it.
 import { errorOfAnswer, SlotkeeperApiError } from './errors.ts';
-import { runWithSlot, type SlotWork, type WithSlotOptions } from './with-slot.ts';
+import { runWithHold, type LaneWork, type SlotWork, type WithSlotOptions } from './with-slot.ts';
 import type {
   CallOptions,
   ClientOptions,
+  Hold,
+  LaneHold,
+  LaneRequest,
   Renewed,
   Slot,
   SlotRef,
@@ -15,6 +18,8 @@ import type {
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RETRIES = 2;
 const RETRY_PAUSE_MS = 100;
+/** Node's fetch gives up on an answer that has not begun within five minutes. */
+const DEFAULT_LANE_WAIT_MS = 240_000;
 
 interface Call {
   readonly method: 'POST' | 'DELETE';
@@ -25,15 +30,17 @@ interface Call {
   readonly waitMs?: number;
 }
 
+type LaneCallOptions = Omit<WithSlotOptions, 'outcomeOf'>;
+
 /** Every method rejects with SlotkeeperApiError, or with the reason of an aborted `signal`. */
 export class SlotkeeperClient {
-  readonly #slotsUrl: string;
+  readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
   readonly #retries: number;
 
   constructor(options: ClientOptions) {
-    this.#slotsUrl = `${options.baseUrl.replace(/\/+$/, '')}/scheduler/slots`;
+    this.#url = `${options.baseUrl.replace(/\/+$/, '')}/scheduler`;
     this.#headers = {
       'content-type': 'application/json',
       ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
@@ -47,12 +54,33 @@ export class SlotkeeperClient {
    * the reason of a refusal as `code` (`pool_full`, …) and `retryAfterMs`.
    */
   async acquire(request: SlotRequest, options: CallOptions = {}): Promise<Slot> {
+    return (await this.#take('/slots', request, options)) as Slot;
+  }
+
+  /**
+   * Takes a session's lane and nothing else: its requests run one at a time, in the order of their
+   * arrival. It is renewed, given back and cancelled as a slot is.
+   */
+  async acquireLane(
+    session: string,
+    request: LaneRequest = {},
+    options: CallOptions = {},
+  ): Promise<LaneHold> {
+    const { waitMs = DEFAULT_LANE_WAIT_MS } = request;
+    return await this.#take('/lanes', { session, ...request, waitMs }, options);
+  }
+
+  async #take(
+    path: string,
+    request: SlotRequest | (LaneRequest & { readonly session: string }),
+    options: CallOptions,
+  ): Promise<Hold> {
     // The id is made here: a call whose answer was lost is repeated without a second slot.
     const requestId = request.requestId ?? randomId();
     const body = { ...request, requestId };
     try {
       const { waitMs = 0 } = request;
-      return (await this.#call({ method: 'POST', path: '', body, waitMs, ...options })) as Slot;
+      return (await this.#call({ method: 'POST', path, body, waitMs, ...options })) as Hold;
     } catch (error) {
       // Without an answer there may be a slot; only with an id of its own can the caller ask again.
       const isUnanswered = !(error instanceof SlotkeeperApiError) || error.status === undefined;
@@ -61,14 +89,14 @@ export class SlotkeeperClient {
     }
   }
 
-  /** Extends the lease from now on; rejects with `lease_not_found` when the slot is lost. */
+  /** Extends the lease from now on; rejects with `lease_not_found` when it is lost. */
   async renew(
     slot: SlotRef,
     options: CallOptions & { readonly leaseMs?: number } = {},
   ): Promise<Renewed> {
     const { signal, leaseMs } = options;
     const body = { fence: slot.fence, leaseMs, leaseToken: slot.leaseToken };
-    const path = `/${encodeURIComponent(slot.requestId)}/renew`;
+    const path = `/slots/${encodeURIComponent(slot.requestId)}/renew`;
     return (await this.#call({ method: 'POST', path, body, signal })) as Renewed;
   }
 
@@ -79,7 +107,7 @@ export class SlotkeeperClient {
   ): Promise<'released' | 'already'> {
     const { signal, outcome, costMicro, tokens } = options;
     const body = { fence: slot.fence, outcome, costMicro, tokens };
-    const path = `/${encodeURIComponent(slot.requestId)}`;
+    const path = `/slots/${encodeURIComponent(slot.requestId)}`;
     const answer = await this.#call({ method: 'DELETE', path, body, signal });
     return (answer as { result: 'released' | 'already' }).result;
   }
@@ -89,7 +117,7 @@ export class SlotkeeperClient {
     requestId: string,
     options: CallOptions = {},
   ): Promise<'cancelled' | 'was_granted' | 'already'> {
-    const path = `/${encodeURIComponent(requestId)}`;
+    const path = `/slots/${encodeURIComponent(requestId)}`;
     const answer = await this.#call({ method: 'DELETE', path, ...options });
     return (answer as { result: 'cancelled' | 'was_granted' | 'already' }).result;
   }
@@ -99,7 +127,20 @@ export class SlotkeeperClient {
    * signal fires when the slot is lost or `options.signal` does: stop the work then.
    */
   withSlot<T>(request: SlotRequest, work: SlotWork<T>, options: WithSlotOptions = {}): Promise<T> {
-    return runWithSlot(this, { request, work, ...options });
+    const acquire = (call: CallOptions): Promise<Slot> => this.acquire(request, call);
+    return runWithHold(this, { acquire, work, ...options });
+  }
+
+  /** Runs `work` alone among all of its session, in the order of arrival; it takes no account. */
+  withLane<T>(
+    session: string,
+    work: LaneWork<T>,
+    { signal, onReleaseError, ...request }: LaneRequest & LaneCallOptions = {},
+  ): Promise<T> {
+    const acquire = (call: CallOptions): Promise<LaneHold> =>
+      this.acquireLane(session, request, call);
+    const told = { ...(signal && { signal }), ...(onReleaseError && { onReleaseError }) };
+    return runWithHold(this, { acquire, work, ...told });
   }
 
   #giveUp(requestId: string): void {
@@ -119,7 +160,7 @@ export class SlotkeeperClient {
 
   async #attempt({ method, path, body, signal, waitMs = 0 }: Call): Promise<unknown> {
     const timeout = AbortSignal.timeout(this.#timeoutMs + waitMs);
-    const answer = await fetch(`${this.#slotsUrl}${path}`, {
+    const answer = await fetch(`${this.#url}${path}`, {
       method,
       headers: this.#headers,
       redirect: 'error',

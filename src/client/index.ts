@@ -1,10 +1,13 @@
 // The client package's public exports: `import { SlotkeeperClient } from 'slotkeeper/client'`.
 export { SlotkeeperClient } from './client.ts';
 export { SlotkeeperApiError } from './errors.ts';
-export type { SlotWork, WithSlotOptions } from './with-slot.ts';
+export type { LaneWork, SlotWork, WithSlotOptions } from './with-slot.ts';
 export type {
   CallOptions,
   ClientOptions,
+  Hold,
+  LaneHold,
+  LaneRequest,
   Renewed,
   Slot,
   SlotOutcome,

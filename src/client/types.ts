@@ -33,21 +33,32 @@ export type SlotRequest =
   | (SlotRequestBase & { readonly route: string })
   | (SlotRequestBase & { readonly targets: readonly SlotTarget[] });
 
-export interface Slot {
+/** What is held: a slot, or a lane alone. */
+export interface Hold {
   readonly requestId: string;
-  readonly account: string;
-  readonly pool: string;
-  readonly model: string;
   readonly fence: number;
   /** The store's clock, in ms: compare it with nothing of this machine. */
   readonly expiresAtMs: number;
   readonly leaseMs: number;
-  /** Lets the slot outlive a loss of the store's data, when renewals show it. Opaque. */
+  /** Lets it outlive a loss of the store's data, when renewals show it. Opaque. */
   readonly leaseToken?: string | undefined;
   readonly replayed: boolean;
 }
 
-export type SlotRef = Pick<Slot, 'requestId' | 'fence' | 'leaseToken'>;
+export interface Slot extends Hold {
+  readonly account: string;
+  readonly pool: string;
+  readonly model: string;
+}
+
+/** The right to a session's lane alone; its fence rises with every holder. */
+export type LaneHold = Hold;
+
+/** How a lane alone is asked for; `waitMs` is four minutes by default. */
+export type LaneRequest = Pick<SlotRequestBase, 'requestId' | 'leaseMs' | 'waitMs'>;
+
+/** Names a slot or a lane. */
+export type SlotRef = Pick<Hold, 'requestId' | 'fence' | 'leaseToken'>;
 
 export interface Renewed {
   readonly expiresAtMs: number;

@@ -1,11 +1,13 @@
-// One piece of work under one slot: acquire, renew while it runs, give back however it ends. It
+// One piece of work under one slot or one lane: acquire, renew while it runs, give back however it ends. It
 // trusts its own monotonic clock for "in time": a lease that could not be renewed within its life
 // counts as lost, whatever the store would say.
 import { SlotkeeperApiError } from './errors.ts';
 import type { SlotkeeperClient } from './client.ts';
-import type { Slot, SlotOutcome, SlotRequest } from './types.ts';
+import type { CallOptions, Hold, LaneHold, Slot, SlotOutcome } from './types.ts';
 
-export type SlotWork<T> = (slot: Slot, signal: AbortSignal) => Promise<T> | T;
+type Work<H, T> = (hold: H, signal: AbortSignal) => Promise<T> | T;
+export type SlotWork<T> = Work<Slot, T>;
+export type LaneWork<T> = Work<LaneHold, T>;
 
 export interface WithSlotOptions {
   readonly signal?: AbortSignal;
@@ -15,48 +17,51 @@ export interface WithSlotOptions {
   readonly onReleaseError?: (error: unknown) => void;
 }
 
-interface Job<T> extends WithSlotOptions {
-  readonly request: SlotRequest;
-  readonly work: SlotWork<T>;
+interface Job<H extends Hold, T> extends WithSlotOptions {
+  readonly acquire: (options: CallOptions) => Promise<H>;
+  readonly work: Work<H, T>;
 }
 
 /** What `work` gave or threw; a failing release never changes it. */
-export async function runWithSlot<T>(client: SlotkeeperClient, job: Job<T>): Promise<T> {
+export async function runWithHold<H extends Hold, T>(
+  client: SlotkeeperClient,
+  job: Job<H, T>,
+): Promise<T> {
   const acquiredAtMs = performance.now();
-  const slot = await client.acquire(job.request, job.signal ? { signal: job.signal } : {});
+  const hold = await job.acquire(job.signal ? { signal: job.signal } : {});
   const lost = new AbortController();
   const signal = job.signal ? AbortSignal.any([job.signal, lost.signal]) : lost.signal;
-  const stopRenewing = keepRenewing(client, { slot, acquiredAtMs, lost });
+  const stopRenewing = keepRenewing(client, { hold, acquiredAtMs, lost });
   let outcome: SlotOutcome = 'success';
   try {
-    return await job.work(slot, signal);
+    return await job.work(hold, signal);
   } catch (error) {
     outcome = job.signal?.aborted === true ? 'ignored' : (job.outcomeOf?.(error) ?? 'failed');
     throw error;
   } finally {
     stopRenewing();
-    await client.release(slot, { outcome }).catch((error: unknown) => job.onReleaseError?.(error));
+    await client.release(hold, { outcome }).catch((error: unknown) => job.onReleaseError?.(error));
   }
 }
 
 interface Held {
-  readonly slot: Slot;
-  /** When the call that took the slot was sent: its lease began no earlier. */
+  readonly hold: Hold;
+  /** When the call that took it was sent: its lease began no earlier. */
   readonly acquiredAtMs: number;
   readonly lost: AbortController;
 }
 
 /** Returns the function that ends it. */
-function keepRenewing(client: SlotkeeperClient, { slot, acquiredAtMs, lost }: Held): () => void {
-  const { leaseMs, requestId, fence } = slot;
-  let { leaseToken } = slot;
+function keepRenewing(client: SlotkeeperClient, { hold, acquiredAtMs, lost }: Held): () => void {
+  const { leaseMs, requestId, fence } = hold;
+  let { leaseToken } = hold;
   const stopped = new AbortController();
   let confirmedAtMs = acquiredAtMs;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const lose = (cause: unknown): void => {
     stopped.abort();
-    lost.abort(new SlotkeeperApiError('lease_lost', 'The slot is not held any more.', { cause }));
+    lost.abort(new SlotkeeperApiError('lease_lost', 'It is not held any more.', { cause }));
   };
   const renew = async (): Promise<void> => {
     const sentAtMs = performance.now();

@@ -167,7 +167,7 @@ export class Acquiring implements Pending {
     const sticky = readSticky(answer);
     const grant = { account, target, targetIndex, fence, expiresAtMs, replayed, sticky };
     const queuedMs = this.#queuedMs(heldSince);
-    const token = this.op.isRenewed || isAlone ? undefined : this.#tokenOf(grant);
+    const token = this.op.isRenewed ? undefined : this.#tokenOf(grant);
     const about = {
       requestId,
       tenant,

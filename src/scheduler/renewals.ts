@@ -218,8 +218,9 @@ export function registration(
   held: Omit<LeaseClaims, 'id' | 'fence' | 'expiresAtMs'> & { readonly expiresAtMs?: number },
 ): Pick<RegisterOperation, 'claim' | 'tokens' | 'reserveMicro' | 'holding' | 'session'> {
   const { account, pool, model, expiresAtMs, claim, tokens, reserveMicro, session } = held;
-  const until = expiresAtMs === undefined ? '' : `\t${expiresAtMs}`;
-  const holding = account === NO_ACCOUNT ? '' : `${account}\t${pool}\t${model}${until}`;
+  const until = expiresAtMs === undefined ? [] : [expiresAtMs];
+  const place = account === NO_ACCOUNT ? [] : [account, pool, model];
+  const holding = [...place, ...until].join('\t');
   return { claim, tokens, reserveMicro, session, holding };
 }
 

@@ -1,5 +1,5 @@
 // @module-tag redis_required
-// `slotkeeper switch` and `slotkeeper rollout` as an operator types them, against a running daemon.
+// `slotkeeper switch`, `rollout` and `breaker` as an operator types them, against a running daemon.
 import { expect, it } from 'vitest';
 import { ADMIN_TOKEN } from '../support/admin-api.ts';
 import { startLive, type LiveDaemon } from '../support/live-daemon.ts';
@@ -46,4 +46,48 @@ it('the arms of a rollout are shown side by side, and one is taken back', async 
   expect(shown.text).toMatch(/arm +percent +requests +errors +first byte p50 +p95 +cost/);
   expect(shown.text).toMatch(/base +100 [^]*canary +0 /);
   expect(wrong.code).not.toBe(0);
+});
+
+/** Reports failures of the one account that serves the route until it is refused. */
+async function trip(daemon: LiveDaemon): Promise<void> {
+  for (let status = 201; status === 201;) {
+    const answer = await daemon.call('POST', '/scheduler/slots', { route: 'gpt-4' });
+    ({ status } = answer);
+    const { requestId, fence } = answer.body as { requestId: string; fence: number };
+    if (status === 201) {
+      const path = `/scheduler/slots/${requestId}`;
+      await daemon.call('DELETE', path, { fence, outcome: 'failed' });
+    } else expect(answer.body.error).toMatchObject({ code: 'breaker_open' });
+  }
+}
+
+it('a tripped breaker is listed by its arm’s settings, and reset', async () => {
+  const daemon = await startLive(store, {
+    first: (file) => {
+      const { openai } = file.pools;
+      openai!.accounts.splice(1);
+      openai!['breaker'] = { openMs: 60_000, maxOpenMs: 60_000 };
+      const breaker = { consecutiveFailures: 2 };
+      const arms = { base: { percent: 0 }, canary: { percent: 100, breaker } };
+      file['rollouts'] = { sooner: { what: 'breaker', pool: 'openai', arms } };
+    },
+  });
+  await trip(daemon);
+
+  const listed = await run(daemon, 'breaker', 'list');
+  const shown = await run(daemon, 'rollout', 'show', 'sooner');
+  const reset = await run(daemon, 'breaker', 'reset', 'a1', 'gpt-4');
+  const after = await run(daemon, 'breaker', 'list');
+  const taken = await daemon.call('POST', '/scheduler/slots', { route: 'gpt-4' });
+  const wrong = await run(daemon, 'breaker', 'reset', 'nobody');
+
+  expect(listed.text).toMatch(/a1 +openai +gpt-4 +open +failed/);
+  expect(shown.text).toContain('sooner: breaker of pool openai');
+  expect(shown.text).toMatch(/arm +percent +accounts +trips +left +requests/);
+  expect(shown.text).toMatch(/base +0 +0 +0 [^]*canary +100 +1 +1 /);
+  expect(reset).toEqual({ code: 0, text: 'reset a1 for gpt-4\n' });
+  expect(after.text).not.toMatch(/ open /);
+  expect(taken.status).toBe(201);
+  expect(wrong).toMatchObject({ code: 1 });
+  expect(wrong.text).toContain('no such account');
 });

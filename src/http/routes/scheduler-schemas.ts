@@ -205,6 +205,7 @@ export const laneHoldSchema = z
     fence: fence.meta({ description: 'Rises with every holder of the lane.' }),
     expiresAtMs: cellTimeMs,
     leaseMs: z.int().meta({ description: 'Life in ms that the lease was given.' }),
+    leaseToken: leaseToken.optional(),
     replayed: z.boolean().meta({
       description: 'True when an earlier request with this id was granted this lease.',
     }),

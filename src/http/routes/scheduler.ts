@@ -245,10 +245,10 @@ function slotBody(lease: Lease, leaseMs: number): SlotBody {
 }
 
 function laneBody(
-  { requestId, fence, expiresAtMs, replayed }: Lease,
+  { requestId, fence, expiresAtMs, replayed, token: leaseToken }: Lease,
   leaseMs: number,
 ): LaneHoldBody {
-  return { requestId, fence, expiresAtMs, leaseMs, replayed };
+  return { requestId, fence, expiresAtMs, leaseMs, leaseToken, replayed };
 }
 
 function abortedByClose(res: Response): AbortSignal {

@@ -95,6 +95,53 @@ describe('a lease whose record is lost', () => {
   });
 });
 
+describe('a lane alone whose record is lost', () => {
+  const take = async (leaseMs: number) => {
+    const { cell, call } = await anApi();
+    const body = { requestId: 'one', session: 's', leaseMs };
+    const taken = await call('POST', '/scheduler/lanes', body);
+    const { fence, leaseToken, expiresAtMs } = taken.body;
+    return { cell, call, shown: { fence, leaseToken }, expiresAtMs: Number(expiresAtMs) };
+  };
+
+  it('lives on by its token, and the lane is nobody else’s', async () => {
+    const { cell, call, shown } = await take(30_000);
+
+    await forget(store.redis, cell);
+    await call('POST', '/scheduler/lanes', { session: 's' });
+    const renewed = await call('POST', '/scheduler/lanes/one/renew', shown);
+    await eventually(async () => {
+      const other = await call('POST', '/scheduler/lanes', { session: 's' });
+      expect(other.body.error).toMatchObject({ code: 'lane_busy' });
+    });
+    const free = await call('POST', '/scheduler/lanes', { session: 'another' });
+    const released = await call('DELETE', '/scheduler/lanes/one', { fence: shown.fence });
+    const next = await call('POST', '/scheduler/lanes', { session: 's' });
+
+    expect([renewed.status, free.status]).toEqual([200, 201]);
+    expect(renewed.body['leaseToken']).toEqual(expect.any(String));
+    expect(released.body).toEqual({ result: 'released' });
+    expect(next.status).toBe(201);
+  });
+
+  it('is lost without its token, and once the token’s lease has expired', async () => {
+    const { cell, call, shown, expiresAtMs } = await take(100);
+    await eventually(async () => {
+      const [seconds, micros] = await store.redis.time();
+      expect(Number(seconds) * 1000 + Number(micros) / 1000).toBeGreaterThan(expiresAtMs);
+    });
+
+    await forget(store.redis, cell);
+    await call('POST', '/scheduler/lanes', { session: 's' });
+    const renewed = await call('POST', '/scheduler/lanes/one/renew', shown);
+    const bare = await call('POST', '/scheduler/lanes/one/renew', { fence: shown.fence });
+
+    for (const { body } of [renewed, bare]) {
+      expect(body.error).toMatchObject({ code: 'lease_not_found' });
+    }
+  });
+});
+
 describe('a token', () => {
   it('is replaced by each renewal that shows it, so that it lasts as long as the lease', async () => {
     const { call } = await anApi();
