@@ -47,7 +47,7 @@
 --- @arg sessions string one line an operation that names a session, see sessions/sessions.lua
 --- @arg operations packed 40 bytes each, see lib/operations.lua
 --- @arg id[] string "tenant/id" of each operation
---- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms wake_in limits notices alarms answers
+--- @reply ok now incarnation sequence more reaped overage set_aside recovering_ms keeping_ms wake_in limits notices alarms answers estimates
 --- @reply stale generation
 --- @reply outdated
 --- @reply unconfigured

@@ -1,11 +1,12 @@
 -- The cell itself: its clock, its generation of configuration, its incarnation and sequence.
 -- Recovery guard: a store that is behind what a daemon has seen, or is another server, has lost
 -- writes. A new incarnation begins; holders register their leases before anything is granted.
+local ESTIMATES_OF = { ['0'] = ESTIMATES.closed, ['1'] = ESTIMATES.open, [false] = ESTIMATES.missing }
 
 local function read()
   local values = redis.call('HMGET', key_cell, 'generation', 'incarnation', 'sequence', 'now',
     'grants', 'touches', 'recover_until', 'keep_until', 'rotate_at', 'server', 'registry',
-    'admission', 'tenants', 'waiting', 'arrivals', 'layout')
+    'admission', 'tenants', 'waiting', 'arrivals', 'layout', 'v2_open')
   if not values[1] then
     return false
   end
@@ -16,6 +17,7 @@ local function read()
   cell.admission, cell.tenants = values[12] or '', tonumber(values[13]) or 0
   cell.waiting, cell.arrivals = tonumber(values[14]) or 0, tonumber(values[15]) or 0
   cell.layout = tonumber(values[16]) or 0
+  cell.estimates = ESTIMATES_OF[values[17]] or ESTIMATES.corrupt
   cell.overage, cell.settings_changed, cell.waiting_changed = 0, false, false
   cell.stored_incarnation, cell.stored_sequence = cell.incarnation, cell.sequence
   return true

@@ -14,7 +14,7 @@ local function reply_with(set_aside)
     (expiry.more or timers.more or parking.more or hand_off.more) and 1 or 0, expiry.reaped,
     cell.overage, set_aside, math.max(0, cell.recover_until - cell.now),
     math.max(0, cell.keep_until - cell.now), timers.wake_in(), operations.limits(), notices.own(),
-    alarms.text(), operations.answers() }
+    alarms.text(), operations.answers(), cell.estimates }
 end
 
 function commit.run()

@@ -17,6 +17,7 @@ const LIVE = [
   'budget',
   'prices',
   'runs',
+  'costsim',
   'sessions',
   'tenants',
   'admin',

@@ -71,6 +71,10 @@ export class LiveConfig implements Config {
     return this.#current.runs;
   }
 
+  get costsim() {
+    return this.#current.costsim;
+  }
+
   get sessions() {
     return this.#current.sessions;
   }

@@ -2,6 +2,7 @@
 // The only place with defaults. config/load.ts reads files and the environment through it.
 import { z } from 'zod';
 import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
+import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
 import { logSchema } from './log-schema.ts';
@@ -206,6 +207,7 @@ export const configSchema = z.strictObject({
   budget: budgetSchema,
   prices: pricesSchema,
   runs: runsSchema,
+  costsim: costsimSchema,
   sessions: sessionsSchema,
   tenants: tenantsSchema,
   admin: adminSchema,
@@ -256,6 +258,7 @@ export interface Config {
   /** Configured prices, by model or pool/model. */
   readonly prices: ReadonlyMap<string, PriceConfig>;
   readonly runs: RunsConfig;
+  readonly costsim: Readonly<FileConfig['costsim']>;
   readonly sessions: Readonly<FileConfig['sessions']>;
   /** By name. Others may have been created through the admin API. */
   readonly tenants: ReadonlyMap<string, TenantConfig>;

@@ -7,6 +7,13 @@ import type { DenialReason, Outcome, StickyResult, Target } from './domain.ts';
 export const OUTAGE_CAUSES = ['slot_moving', 'unavailable'] as const;
 export type OutageCause = (typeof OUTAGE_CAUSES)[number];
 
+/**
+ * The breaker of the estimator `v2` as a tick saw it: `open` keeps it from reserving. Neither a
+ * missing nor a corrupt one does.
+ */
+export const V2_BREAKERS = ['closed', 'open', 'missing', 'corrupt'] as const;
+export type V2Breaker = (typeof V2_BREAKERS)[number];
+
 export interface SchedulerEvents {
   /** A slot was taken. `replayed` is true when the id had been granted before. */
   granted: {
@@ -78,6 +85,7 @@ export interface SchedulerEvents {
     readonly seconds: number;
     /** For so long from now the cell grants nothing: holders register their leases. */
     readonly recoveringMs: number;
+    readonly v2: V2Breaker;
   };
   /** The store could not be reached or did not answer in time. */
   storeError: { readonly error: Error };

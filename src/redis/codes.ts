@@ -259,6 +259,19 @@ export const CODES = {
   DECIMALS: { most: 9000 },
   /** A reply's words must fit Lua's stack. */
   AUDIT: { words: 4000 },
+  /** What a tick tells of the breaker of `v2`: the places of V2_BREAKERS in core/events.ts. */
+  ESTIMATES: { closed: 0, open: 1, missing: 2, corrupt: 3 },
+  /** Sub-windows of the drift; its buckets, see lua/costsim/histogram.lua. */
+  DRIFT: {
+    slots: 12,
+    least: 0.001,
+    growth: 1.05,
+    buckets: 284,
+    most: 2 ** 32 - 1,
+    most_number: 2 ** 53,
+  },
+  /** How long a change is told by one daemon before another tries; when a warning may come again. */
+  COSTSIM: { tell_ms: 10_000, judge_ms: 1000, calm: 0.95, batch_ms: 600_000 },
   SENTINEL: { name: "'_'" },
 } as const satisfies Record<string, Record<string, number | string>>;
 

@@ -78,6 +78,16 @@ export interface CellKeys {
   readonly speeds: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
+  /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
+  readonly costsim: string;
+  /** LIST of its changes and incidents as JSON, latest first; bounded. */
+  readonly costsimLog: string;
+  /** STREAM of provenance records (costsim/provenance.ts); bounded by number and age. */
+  readonly provenance: string;
+  /** STRING: the last batch that a daemon's recorder told; expires ten minutes after it. */
+  costsimBatch(daemon: string): string;
+  /** HASH "estimator TAB against TAB model" → histogram; the n-th sub-window of the drift. */
+  drift(number: number): string;
   /** ZSET account → load, for the n-th class of the registry. */
   class(number: number): string;
   /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
@@ -127,6 +137,11 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     policies: `${prefix}policies`,
     speeds: `${prefix}speeds`,
     rollout: (name) => `${prefix}rollout:${name}`,
+    costsim: `${prefix}costsim`,
+    costsimLog: `${prefix}costsim-log`,
+    provenance: `${prefix}provenance`,
+    costsimBatch: (daemon) => `${prefix}costsim-batch:${daemon}`,
+    drift: (number) => `${prefix}drift:${number}`,
     class: (number) => `${prefix}class:${number}`,
     concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
   };

@@ -34,6 +34,8 @@ export interface Scripts {
   readonly directory: AssembledScript;
   /** Moves the means of how accounts answer. */
   readonly speeds: AssembledScript;
+  /** Provenance, drift and the breaker of `v2`. */
+  readonly costsim: AssembledScript;
 }
 
 const TICK = {
@@ -140,6 +142,13 @@ const SPEEDS = {
   argLists: [],
 } as const;
 
+const COSTSIM = {
+  keys: ['cell', 'costsim', 'costsim_log', 'provenance', 'costsim_batch'],
+  keyLists: ['drift'],
+  args: ['head', 'batch', 'by', 'why', 'drifts'],
+  argLists: ['record'],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -150,6 +159,7 @@ export function loadScripts(): Scripts {
     runs: assemble('runs.lua'),
     directory: assemble('directory.lua'),
     speeds: assemble('speeds.lua'),
+    costsim: assemble('costsim.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -158,5 +168,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.runs, RUNS);
   checkHeader(scripts.directory, DIRECTORY);
   checkHeader(scripts.speeds, SPEEDS);
+  checkHeader(scripts.costsim, COSTSIM);
   return scripts;
 }

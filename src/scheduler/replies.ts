@@ -1,5 +1,5 @@
 // The bytes that lua/tick.lua answers with: what a tick tells, and one answer an operation.
-import type { SchedulerEvents } from '../core/events.ts';
+import { V2_BREAKERS, type SchedulerEvents, type V2Breaker } from '../core/events.ts';
 import { decodeLimitsList } from './limits.ts';
 import type { RateLimits } from './limits.ts';
 
@@ -104,6 +104,7 @@ export interface TickReport {
   /** Budgets that were crossed, and accounts whose health has changed, one line each. */
   readonly alarms: string;
   readonly answers: Buffer;
+  readonly v2: V2Breaker;
 }
 
 export type TickReply =
@@ -122,7 +123,7 @@ export function decodeReply(reply: unknown): TickReply {
   if (kind === 'layout') return { kind, layout: facts[0] as number };
   const [nowMs, incarnation, sequence, more, reaped, ...last] = facts as Facts;
   const [overage, setAside, recoveringMs, keepingMs, wakeInMs, ...texts] = last;
-  const [limits, notices, alarms, answers] = texts;
+  const [limits, notices, alarms, answers, estimates] = texts;
   return {
     kind: 'ok',
     report: {
@@ -140,13 +141,14 @@ export function decodeReply(reply: unknown): TickReply {
       notices,
       alarms: alarms.length > 0 ? alarms.toString() : '',
       answers,
+      v2: V2_BREAKERS[estimates] ?? 'corrupt',
     },
   };
 }
 
 type Five = [number, number, number, number, number];
 /** What follows the tag of a batch that was run: see the reply in lua/tick.lua. */
-type Facts = [...Five, ...Five, Buffer, Buffer, Buffer, Buffer];
+type Facts = [...Five, ...Five, Buffer, Buffer, Buffer, Buffer, number];
 
 /** Budgets whose warning was crossed: "warn TAB scope TAB settled TAB reserved TAB stop" a line. */
 export function readAlarms(text: string): SchedulerEvents['budgetWarning'][] {

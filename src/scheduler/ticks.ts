@@ -117,8 +117,8 @@ export class Ticks {
     const { link, events, onReport } = this.#options;
     link.note(report);
     const ms = performance.now() - sentAt;
-    const { recoveringMs } = report;
-    events.emit('tick', { operations, seconds: msToSeconds(ms), recoveringMs });
+    const { recoveringMs, v2 } = report;
+    events.emit('tick', { operations, seconds: msToSeconds(ms), recoveringMs, v2 });
     if (report.alarms !== '') {
       for (const warning of readAlarms(report.alarms)) events.emit('budgetWarning', warning);
       const modelOf = (number: number) => link.view.model(number);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
+import { driftKeys } from '../../src/costsim/store.ts';
 import type { AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
 import { MIGRATIONS } from '../../src/scheduler/layout.ts';
@@ -161,9 +162,11 @@ describe('the keys of every script', () => {
         const lists = keyLists(registry, keys);
         const retired = [keys.concurrency({ pool: 'gone', model: 'gone' })];
 
-        const { runs, runsUsed, directory, speeds } = keys;
-        const all = { ...scriptKeys(keys), runs, runs_used: runsUsed, directory, speeds };
-        const bound = bindKeys(script, all, { ...lists, retired });
+        const { runs, runsUsed, directory, speeds, costsim, costsimLog, provenance } = keys;
+        const others = { runs, runs_used: runsUsed, directory, speeds, costsim, provenance };
+        const ofDaemon = { costsim_log: costsimLog, costsim_batch: keys.costsimBatch('d1') };
+        const all = { ...scriptKeys(keys), ...others, ...ofDaemon };
+        const bound = bindKeys(script, all, { ...lists, retired, drift: driftKeys(keys) });
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
         expect(bound.count).toBeGreaterThan(0);

@@ -183,6 +183,7 @@ describe('a reply', () => {
       ...[10, 20, 30, 1, 2, 3, 4, 5, 6, 7],
       ...[Buffer.from('limits'), Buffer.from('notices'), Buffer.from('warn\t*')],
       answers,
+      CODES.ESTIMATES.open,
     ]);
 
     expect(reply).toEqual({
@@ -202,6 +203,7 @@ describe('a reply', () => {
         notices: Buffer.from('notices'),
         alarms: 'warn\t*',
         answers,
+        v2: 'open',
       },
     });
     expect(decodeAnswer(answers, 1)).toEqual({

@@ -49,6 +49,7 @@ function aReport(wish: Partial<TickReport> = {}): TickReport {
     notices: nothing,
     alarms: '',
     answers: nothing,
+    v2: 'closed',
     ...wish,
   };
 }
