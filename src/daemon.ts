@@ -7,6 +7,7 @@ import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
 import { AppError } from './core/errors.ts';
+import { startLeading } from './leading.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
@@ -112,6 +113,9 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   await scheduler.start();
   const gateway = await startGateway(start, { config, rollout, runs });
   const metrics = createMetrics({ version });
+  const leading = { ...store, cell, holder: scheduler.id, ...config.leader, metrics, logger };
+  const elector = await startLeading(leading);
+  cleanup.add(() => elector.stop());
   const reloading = new ReloadService({
     config,
     source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
@@ -211,11 +215,6 @@ function newScheduler({ config, cleanup, logger }: Start, store: Store): Schedul
   return scheduler;
 }
 
-interface Parts {
-  readonly config: LiveConfig;
-  readonly scheduler: Scheduler;
-}
-
 interface GatewayParts {
   readonly config: LiveConfig;
   readonly rollout: Rollout;
@@ -238,7 +237,9 @@ async function startGateway(
   return gateway;
 }
 
-interface HttpParts extends Parts {
+interface HttpParts {
+  readonly config: LiveConfig;
+  readonly scheduler: Scheduler;
   readonly rollout: Rollout;
   readonly store: Store;
   readonly gateway: Gateway;

@@ -46,7 +46,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'banner.ts': ['config', 'redis'],
   'index.ts': [...GROUND, 'upstream'],
   'reload.ts': GROUND,
-  'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts', 'reload.ts'],
+  'leading.ts': [...GROUND, 'leader', 'metrics'],
+  'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts', 'reload.ts', 'leading.ts'],
   'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],
 };
 

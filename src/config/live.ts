@@ -39,6 +39,10 @@ export class LiveConfig implements Config {
     return this.#current.scheduler;
   }
 
+  get leader() {
+    return this.#current.leader;
+  }
+
   get log() {
     return this.#current.log;
   }

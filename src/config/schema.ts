@@ -5,6 +5,7 @@ import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
+import { leaderSchema } from './leader-schema.ts';
 import { logSchema } from './log-schema.ts';
 import { httpUrl, model, name } from './names.ts';
 import {
@@ -199,6 +200,7 @@ export const configSchema = z.strictObject({
   server,
   redis: redisSchema,
   scheduler,
+  leader: leaderSchema,
   log: logSchema,
   pools: z.record(name, pool).meta({ description: 'Pools of interchangeable accounts, by name.' }),
   routes: routesSchema,
@@ -246,6 +248,7 @@ export interface Config {
   readonly server: Readonly<FileConfig['server']>;
   readonly redis: Readonly<FileConfig['redis']>;
   readonly scheduler: Readonly<FileConfig['scheduler']>;
+  readonly leader: Readonly<FileConfig['leader']>;
   readonly log: Readonly<FileConfig['log']>;
   readonly accounts: readonly AccountConfig[];
   /** Pools that are served while the store is away; undefined where none is. */

@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
+import { leaderMetrics } from './leader-metrics.ts';
 import { sessionMetrics } from './session-metrics.ts';
 import { cellMetrics, healthMetrics, storeMetrics } from './shared-metrics.ts';
 
@@ -33,6 +34,7 @@ export function createMetrics(build: { readonly version: string }) {
       registers: [registry],
     }),
     ...healthMetrics(registry),
+    ...leaderMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

@@ -76,6 +76,8 @@ export interface CellKeys {
   readonly policies: string;
   /** HASH account → how fast it answers, how often it fails (lua/speeds.lua). */
   readonly speeds: string;
+  /** HASH: who leads, its term and until when (lua/leader.lua). */
+  readonly leader: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
   /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
@@ -136,6 +138,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     directory: `${prefix}directory`,
     policies: `${prefix}policies`,
     speeds: `${prefix}speeds`,
+    leader: `${prefix}leader`,
     rollout: (name) => `${prefix}rollout:${name}`,
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,

@@ -36,6 +36,8 @@ export interface Scripts {
   readonly speeds: AssembledScript;
   /** Provenance, drift and the breaker of `v2`. */
   readonly costsim: AssembledScript;
+  /** Decides who leads. */
+  readonly leader: AssembledScript;
 }
 
 const TICK = {
@@ -149,6 +151,13 @@ const COSTSIM = {
   argLists: ['record'],
 } as const;
 
+const LEADER = {
+  keys: ['leader'],
+  keyLists: [],
+  args: ['head', 'holder'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -160,6 +169,7 @@ export function loadScripts(): Scripts {
     directory: assemble('directory.lua'),
     speeds: assemble('speeds.lua'),
     costsim: assemble('costsim.lua'),
+    leader: assemble('leader.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -169,5 +179,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.directory, DIRECTORY);
   checkHeader(scripts.speeds, SPEEDS);
   checkHeader(scripts.costsim, COSTSIM);
+  checkHeader(scripts.leader, LEADER);
   return scripts;
 }
