@@ -1,7 +1,7 @@
 // Prometheus and Alertmanager for tests: from PATH, or Debian's packages unpacked without root into
 // the user's cache directory, once for all workers. On CI it refuses to go on without them;
 // elsewhere it says why a test cannot run.
-import { access, mkdir, readdir } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../src/core/errors.ts';
@@ -24,9 +24,9 @@ const PROMETHEUS: DebianSet = {
   megabytes: 20,
 };
 
-/** The program's names on PATH, and the packages that have it under the last of them. */
+/** The program's names on PATH, and its name among what we have unpacked: the last one. */
 const TOOLS = {
-  alertmanager: { names: ['alertmanager', 'prometheus-alertmanager'], set: ALERTMANAGER },
+  alertmanager: { names: ['prometheus-alertmanager', 'alertmanager'], set: ALERTMANAGER },
   amtool: { names: ['amtool'], set: ALERTMANAGER },
   prometheus: { names: ['prometheus'], set: PROMETHEUS },
   promtool: { names: ['promtool'], set: PROMETHEUS },
@@ -70,11 +70,37 @@ async function bring(set: DebianSet, program: string): Promise<string | undefine
   const onProgress = (line: string): void => console.error(line);
   const cache = cacheDirectory(process.env);
   const result = await unpackDebian(set, { env: process.env, cache, onProgress });
-  if (result.kind === 'unpacked') return join(result.bin, program);
+  if (result.kind === 'unpacked') {
+    if (set === ALERTMANAGER) await makeRelocatable(result.bin);
+    return join(result.bin, program);
+  }
   const reason = `Tests that need ${program} cannot run: ${result.reason}.`;
   if ((process.env['CI'] ?? '') !== '') throw new Error(reason);
   console.error(`${reason} Skipped.`);
   return undefined;
+}
+
+/** Where Debian's Alertmanager looks for its templates, and has no option for it. */
+const TEMPLATES = '/usr/share/prometheus/alertmanager';
+
+/**
+ * A copy of Debian's Alertmanager that finds its templates where they were unpacked: in its working
+ * directory. Its path takes the place of the built-in one, and is as long. Files that are given to it
+ * need absolute paths therefore.
+ */
+async function makeRelocatable(bin: string): Promise<void> {
+  const root = join(bin, '..', 'root');
+  const built = await readFile(join(root, 'usr', 'bin', 'prometheus-alertmanager'), 'latin1');
+  const here = '/proc/self/cwd'.padEnd(TEMPLATES.length, '/');
+  const program = join(bin, 'alertmanager-here');
+  const made = built.replaceAll(TEMPLATES, here);
+  await writeFile(program, made, { encoding: 'latin1', mode: 0o755 });
+  const directory = join(root, TEMPLATES);
+  const script = `#!/bin/sh\ncd '${directory}' && exec '${program}' "$@"\n`;
+  const draft = join(bin, 'alertmanager.draft');
+  await writeFile(draft, script, { mode: 0o755 });
+  // What has this name is whole.
+  await rename(draft, join(bin, 'alertmanager'));
 }
 
 const PATIENCE_MS = 240_000;
