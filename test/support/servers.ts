@@ -5,12 +5,17 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { inject } from 'vitest';
 import { eventually } from './eventually.ts';
 import { startProcess } from './process.ts';
-import { temporaryDirectory } from './temporary.ts';
 
 export type Settings = Readonly<Record<string, string>>;
+
+/** Where servers come from, and where they may write. */
+export interface ServerHost {
+  readonly serverPath: string;
+  /** A fresh empty one for each server. */
+  directory(): Promise<string>;
+}
 
 export interface TestServer {
   readonly port: number;
@@ -43,18 +48,17 @@ export interface ServerExtras {
 
 /** Settings become a redis.conf; `lines` follow them as they are. Answers when this resolves. */
 export async function startServer(
+  host: ServerHost,
   port: number,
   settings: Settings,
   { args = [], lines = [], password }: ServerExtras = {},
 ): Promise<TestServer> {
-  const server = inject('redisServer');
-  if (server.kind !== 'binary') throw new Error('these tests need a redis-server that runs here');
-  const dir = await temporaryDirectory();
+  const dir = await host.directory();
   const conf = { bind: '127.0.0.1', port: String(port), dir, 'protected-mode': 'no', ...settings };
   const file = join(dir, 'redis.conf');
   const text = [...Object.entries(conf).map(([name, value]) => `${name} ${value}`), ...lines];
   await writeFile(file, `${text.join('\n')}\n`);
-  const child = startProcess(server.serverPath, [file, ...args]);
+  const child = startProcess(host.serverPath, [file, ...args]);
   const redis = new Redis({
     host: '127.0.0.1',
     port,
