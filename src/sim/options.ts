@@ -11,6 +11,8 @@ export const simulatorPatch = z
     behaviour: behaviourPatch,
     /** Behaviour by model; these are also the models that GET /v1/models lists. */
     models: z.record(z.string(), behaviourPatch),
+    /** Behaviour by credential, over that of its model: one account that is sick. */
+    credentials: z.record(z.string(), behaviourPatch),
     seed: z.int().min(0),
   })
   .partial();

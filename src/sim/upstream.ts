@@ -17,6 +17,7 @@ import {
   plainModel,
   requestPatch,
   type Behaviour,
+  type BehaviourPatch,
 } from './behaviour.ts';
 import { callOf, readAsked, type Asked } from './call.ts';
 import { answerControl } from './control.ts';
@@ -36,6 +37,7 @@ export class Upstream {
   readonly ledger = new Ledger();
   readonly #open = new Map<Socket, Set<Exchange>>();
   readonly #models = new Map<string, Behaviour>();
+  readonly #credentials = new Map<string, BehaviourPatch>();
   #behaviour = DEFAULT_BEHAVIOUR;
   #seed = 0;
   #random: Random = seededRandom(0);
@@ -43,11 +45,15 @@ export class Upstream {
 
   /** `change` is a SimulatorPatch; anything else throws a ZodError and changes nothing. */
   configure(change: unknown): void {
-    const { limits = {}, behaviour = {}, models = {}, seed } = simulatorPatch.parse(change);
+    const parsed = simulatorPatch.parse(change);
+    const { limits = {}, behaviour = {}, models = {}, credentials = {}, seed } = parsed;
     this.ledger.setLimits(limits);
     this.#behaviour = patched(this.#behaviour, behaviour);
     for (const [model, patch] of Object.entries(models)) {
       this.#models.set(model, patched(this.#models.get(model) ?? this.#behaviour, patch));
+    }
+    for (const [credential, patch] of Object.entries(credentials)) {
+      this.#credentials.set(credential, { ...this.#credentials.get(credential), ...patch });
     }
     if (seed !== undefined) {
       this.#seed = seed;
@@ -168,8 +174,10 @@ export class Upstream {
     await deliver(exchange, { answer, pieces: call.pieces, fate, behaviour, random, requestId });
   }
 
-  #behaviourFor(asked: Asked, { req: { headers } }: Exchange): Behaviour {
-    const base = this.#models.get(plainModel(asked.model)) ?? this.#behaviour;
+  #behaviourFor(asked: Asked, { req }: Exchange): Behaviour {
+    const { headers } = req;
+    const all = this.#models.get(plainModel(asked.model)) ?? this.#behaviour;
+    const base = patched(all, this.#credentials.get(credentialOf(req)) ?? {});
     return patched(base, requestPatch({ model: asked.model, text: asked.text, headers }));
   }
 

@@ -46,6 +46,17 @@ test('latency and pauses between chunks take the time that was asked for', async
   expect(elapsedMs).toBeGreaterThanOrEqual(60 + 4 * 20);
 });
 
+test('one credential can be sick while the others are well, until its knobs are turned off', async () => {
+  sim.configure({ credentials: { key: { status: 500 } } });
+
+  const sick = await client.askAndRead({ key: 'key' });
+  const well = await client.askAndRead({ key: 'other' });
+  sim.configure({ credentials: { key: { status: null } } });
+  const healed = await client.askAndRead({ key: 'key' });
+
+  expect([sick.status, well.status, healed.status]).toEqual([500, 200, 200]);
+});
+
 test('behaviour can be set for all, for one model, and reported names can differ', async () => {
   sim.configure({
     behaviour: { tokens: 1 },
