@@ -20,6 +20,9 @@ export interface EndedRequest {
   readonly startedAt: number;
   readonly headAt: number | undefined;
   readonly endedAt: number;
+  /** What the answer says of itself: upstream attempts, and the label of the account. */
+  readonly attempts: number | undefined;
+  readonly account: string | undefined;
 }
 
 /** What a request shows of itself while it runs. */
@@ -51,6 +54,8 @@ class Sending {
   readonly #running: RunningRequest;
   readonly #resolve: (ended: EndedRequest) => void;
   #headAt: number | undefined;
+  #attempts: number | undefined;
+  #account: string | undefined;
   #tail = '';
   #timers: NodeJS.Timeout[] = [];
   #destroy: () => void = () => undefined;
@@ -84,6 +89,7 @@ class Sending {
 
   #answered(res: IncomingMessage): void {
     this.#headAt = performance.now();
+    this.#readHeaders(res);
     res.setEncoding('latin1');
     res.on('data', (chunk: string) => {
       this.#running.bytes += chunk.length;
@@ -91,6 +97,13 @@ class Sending {
     });
     res.on('error', () => this.#end(failed(`answer cut${this.#code()}`)));
     res.on('end', () => this.#complete(res.statusCode ?? 0));
+  }
+
+  #readHeaders({ headers }: IncomingMessage): void {
+    const attempts = headers['x-slotkeeper-attempts'];
+    const account = headers['x-slotkeeper-account'];
+    if (typeof attempts === 'string') this.#attempts = Number(attempts);
+    if (typeof account === 'string') this.#account = account;
   }
 
   #complete(status: number): void {
@@ -123,7 +136,9 @@ class Sending {
     this.#destroy();
     const { planned, startedAt } = this.#running;
     const endedAt = performance.now();
-    this.#resolve({ planned, outcome, startedAt, headAt: this.#headAt, endedAt });
+    const times = { startedAt, headAt: this.#headAt, endedAt };
+    const said = { attempts: this.#attempts, account: this.#account };
+    this.#resolve({ planned, outcome, ...times, ...said });
   }
 }
 
@@ -143,11 +158,12 @@ function bodyOf({ index, stream, latencyMs, chunkMs }: PlannedRequest): string {
 }
 
 function headersOf(planned: PlannedRequest, body: string): Record<string, string> {
-  const { session } = planned;
+  const { session, lane } = planned;
   return {
     'content-type': 'application/json',
     'content-length': String(Buffer.byteLength(body)),
     'x-slotkeeper-run': runIdOf(planned),
     ...(session === undefined ? {} : { 'x-slotkeeper-session': session }),
+    ...(lane ? { 'x-slotkeeper-lane': 'on' } : {}),
   };
 }

@@ -33,10 +33,26 @@ const MICRO_PER_UNIT = 1_000_000;
 const OUTPUT_PRICE = COST_MICRO / TOKENS;
 const UNREACHED_BUDGET = 1_000_000;
 
+export const CELL = 'main';
+export const POOL = 'openai';
+export const ADMIN_TOKEN = 'chaos-admin-token-of-no-worth';
+export const CONFIGURATION_FILE = 'slotkeeper.config.yaml';
+
+/** What daemons call the account of a credential. */
+export function accountOf(credential: string): string {
+  return credential.replace('key-', 'account-');
+}
+
+export interface Configured {
+  /** What the file says of Redis; undefined: each daemon goes by a link of its own. */
+  readonly redis?: Readonly<Record<string, unknown>> | undefined;
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
 /** YAML, of which JSON is a part. The upstream's address is each daemon's own. */
-export function configurationText(): string {
-  const accounts = Object.entries(LIMITS).map(([credential, maxConcurrency]) => ({
-    name: credential.replace('key-', 'account-'),
+export function configurationText({ redis, limits = LIMITS }: Configured = {}): string {
+  const accounts = Object.entries(limits).map(([credential, maxConcurrency]) => ({
+    name: accountOf(credential),
     maxConcurrency,
     credential,
   }));
@@ -48,8 +64,10 @@ export function configurationText(): string {
   };
   return JSON.stringify({
     server: { shutdownGraceMs: 10_000 },
-    redis: { timeoutMs: STORE_TIMEOUT_MS },
+    admin: { token: ADMIN_TOKEN },
+    redis: { ...redis, timeoutMs: STORE_TIMEOUT_MS },
     scheduler: {
+      cell: CELL,
       leaseMs: LEASE_MS,
       reapIntervalMs: REAP_MS,
       recoveryMs: RECOVERY_MS,
@@ -58,7 +76,7 @@ export function configurationText(): string {
     },
     log: { level: 'error' },
     pools: {
-      openai: { baseUrl: '${UPSTREAM_URL}/v1', models: [MODEL], timeouts, accounts },
+      [POOL]: { baseUrl: '${UPSTREAM_URL}/v1', models: [MODEL], timeouts, accounts },
     },
     budget: {
       currency: 'USD',

@@ -10,7 +10,8 @@ export interface DaemonOptions {
   readonly index: number;
   /** Holds the configuration. */
   readonly directory: string;
-  readonly redisUrl: string;
+  /** Undefined: its configuration says where Redis is. */
+  readonly redisUrl: string | undefined;
   readonly upstreamUrl: string;
   /** A module of preload/ that the process begins with, and what it is told. */
   readonly preload: Preload | undefined;
@@ -26,24 +27,31 @@ const REFUSAL_MS = 15_000;
 
 export class FleetDaemon implements AsyncDisposable {
   readonly index: number;
-  readonly store: RedisProxy;
+  readonly #store: RedisProxy | undefined;
   readonly upstream: RedisProxy;
   readonly #options: DaemonOptions;
   #process: RunningDaemon | undefined;
   #url = '';
 
-  private constructor(options: DaemonOptions, store: RedisProxy, upstream: RedisProxy) {
+  private constructor(options: DaemonOptions, store: RedisProxy | undefined, upstream: RedisProxy) {
     this.index = options.index;
     this.#options = options;
-    this.store = store;
+    this.#store = store;
     this.upstream = upstream;
   }
 
   /** With its links; `start` begins the process. */
   static async prepare(options: DaemonOptions): Promise<FleetDaemon> {
-    const store = await RedisProxy.start(options.redisUrl);
+    const { redisUrl } = options;
+    const store = redisUrl === undefined ? undefined : await RedisProxy.start(redisUrl);
     const upstream = await RedisProxy.start(options.upstreamUrl);
     return new FleetDaemon(options, store, upstream);
+  }
+
+  /** Its link to Redis. */
+  get store(): RedisProxy {
+    if (this.#store === undefined) throw new Error('this daemon finds its servers by itself');
+    return this.#store;
   }
 
   /** The same for all of its processes. */
@@ -82,14 +90,14 @@ export class FleetDaemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.signal('SIGCONT');
     await this.#process?.[Symbol.asyncDispose]();
-    await this.store[Symbol.asyncDispose]();
+    await this.#store?.[Symbol.asyncDispose]();
     await this.upstream[Symbol.asyncDispose]();
   }
 
   #environment(): Record<string, string> {
     const { preload } = this.#options;
     return {
-      REDIS_URL: this.store.url,
+      ...(this.#store !== undefined && { REDIS_URL: this.#store.url }),
       UPSTREAM_URL: `http://127.0.0.1:${this.upstream.port}`,
       SLOTKEEPER_PORT: this.#url === '' ? '0' : new URL(this.#url).port,
       ...(preload !== undefined && {

@@ -6,7 +6,6 @@ import { auditByProduct, findLeftovers, readMoney } from './audit.ts';
 import { LEASE_MS, RECOVERY_MS } from './configuration.ts';
 import type { Fault } from './fault.ts';
 import { judge, type Verdict } from './judge.ts';
-import { Oracle } from './oracle.ts';
 import { Stage } from './stage.ts';
 
 export interface ExperimentOptions {
@@ -17,6 +16,8 @@ export interface ExperimentOptions {
 
 export interface Report extends Verdict {
   readonly fault: string;
+  /** What the fault has measured by itself. */
+  readonly measured: Readonly<Record<string, number>>;
 }
 
 /** A fault fires when this part of the planned requests has been sent. */
@@ -31,16 +32,15 @@ export async function runFault(fault: Fault, options: ExperimentOptions): Promis
   const { requests, seed, signal } = options;
   const { store = { persistence: 'append-only' }, preload } = fault;
   await using stage = await Stage.build({ requests, seed, signal, store, preload });
-  const oracle = new Oracle(stage.sim);
   const loading = stage.load.run();
   const percent = integerBetween(seededRandom(seed), FIRES.fromPercent, FIRES.toPercent);
   const firesAt = Math.ceil((requests * percent) / 100);
   await stage.until('the load began', () => stage.load.sent >= firesAt);
 
   const faultBeganAt = performance.now();
-  await bringAbout(fault, stage, oracle);
+  await bringAbout(fault, stage);
   const faultEndedAt = performance.now();
-  await tail(fault, stage, oracle);
+  await tail(fault, stage);
   stage.load.enough();
   await loading;
   signal.throwIfAborted();
@@ -53,17 +53,19 @@ export async function runFault(fault: Fault, options: ExperimentOptions): Promis
       victim: stage.victim.index,
       faultBeganAt,
       faultEndedAt,
-      overselling: oracle.verdict(),
+      overselling: stage.oracle.verdict(),
       money: await readMoney(stage.admin),
+      forgotten: stage.forgotten,
       remains,
     },
     fault.expects,
   );
-  return { fault: fault.name, ...verdict };
+  return { fault: fault.name, measured: stage.measured, ...verdict };
 }
 
-async function bringAbout(fault: Fault, stage: Stage, oracle: Oracle): Promise<void> {
-  if (fault.expects.windowAfterMs !== undefined) oracle.openWindow();
+async function bringAbout(fault: Fault, stage: Stage): Promise<void> {
+  const { windowAfterMs, opensWindow = false } = fault.expects;
+  if (windowAfterMs !== undefined && !opensWindow) stage.oracle.openWindow();
   try {
     await fault.run(stage);
   } catch (error) {
@@ -74,10 +76,10 @@ async function bringAbout(fault: Fault, stage: Stage, oracle: Oracle): Promise<v
 }
 
 /** The load goes on until service must be back; a declared window ends in its time. */
-async function tail(fault: Fault, stage: Stage, oracle: Oracle): Promise<void> {
+async function tail(fault: Fault, stage: Stage): Promise<void> {
   const { windowAfterMs = 0, recoveryMs } = fault.expects;
   await stage.pause(windowAfterMs);
-  oracle.closeWindow();
+  stage.oracle.closeWindow();
   await stage.pause(Math.max(0, recoveryMs + TAIL_MS - windowAfterMs));
 }
 
@@ -98,6 +100,6 @@ async function remainsOf(stage: Stage): Promise<readonly string[]> {
     },
     { timeoutMs: REST_MS, intervalMs: 100 },
   ).catch(look);
-  const audited = await auditByProduct(store.url);
+  const audited = await auditByProduct(await store.url());
   return audited === undefined ? left : [...left, audited];
 }

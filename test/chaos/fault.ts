@@ -1,7 +1,8 @@
 // What a fault is: how it is brought about, and what must hold while it lasts and afterwards. The
 // list is in faults/; whether it held is judge.ts's matter.
 import type { Preload } from './daemon.ts';
-import type { Stage, StoreWish } from './stage.ts';
+import type { Stage } from './stage.ts';
+import type { StoreWish } from './store.ts';
 
 export interface Expectation {
   /** In words, for the report. */
@@ -19,6 +20,15 @@ export interface Expectation {
    * but counted. Without it no account may be oversold at any time.
    */
   readonly windowAfterMs?: number;
+  /** The window begins when the fault itself says so. */
+  readonly opensWindow?: boolean;
+  /**
+   * No slot may be granted from the fault's beginning until so long after its end: a declared outage.
+   * How long it was is measured, and nothing may be oversold in it.
+   */
+  readonly outageAfterMs?: number;
+  /** Redis is away: how soon after its return callers are served is a bar. */
+  readonly takesStoreAway?: boolean;
   /** The hurt daemon stands still, so what it has accepted is late. */
   readonly isVictimLate?: boolean;
   /** What was settled before is gone with the store's data. */

@@ -2,8 +2,9 @@
 // remains to figures, and from those to a verdict. Pure; it asks nobody.
 import type { StoredMoney } from './audit.ts';
 import { runIdOf, type EndedRequest } from './client.ts';
-import { COST_MICRO, SILENCE_MS, WAIT_MS } from './configuration.ts';
+import { COST_MICRO } from './configuration.ts';
 import type { Expectation } from './fault.ts';
+import { isLate, laneOverlaps, outageMs, recoveryMs, stickyPercent } from './ledger.ts';
 import type { Overselling } from './oracle.ts';
 
 /** What is known when a fault is over and nothing runs any more. */
@@ -16,6 +17,8 @@ export interface Evidence {
   readonly faultEndedAt: number;
   readonly overselling: Overselling;
   readonly money: StoredMoney;
+  /** Requests whose last word the store may have forgotten; undefined: it has lost nothing. */
+  readonly forgotten: number | undefined;
   /** What the store still holds, and what faults have complained of. */
   readonly remains: readonly string[];
 }
@@ -27,6 +30,11 @@ export interface Figures {
   readonly left: number;
   /** Requests without an outcome. */
   readonly lost: number;
+  /** Requests with more than one. */
+  readonly twiceEnded: number;
+  /** Tried at more than one account, by their answers; and more often than they may be. */
+  readonly failedOver: number;
+  readonly overtried: number;
   readonly oversold: number;
   readonly overage: number;
   readonly doubleSettled: number;
@@ -38,7 +46,14 @@ export interface Figures {
   readonly errors: Readonly<Record<string, number>>;
   /** Until 99 % of the requests that begin then are served; null: never. */
   readonly recoverySeconds: number | null;
+  /** Without a new grant, at most; declared where the fault says so. */
+  readonly outageSeconds: number;
+  /** Requests that ran beside another one of their lane. */
+  readonly laneOverlaps: number;
+  /** Of the requests of known sessions, how many met the account of the one before. */
+  readonly stickyPercent: number | null;
   readonly faultSeconds: number;
+  /** Declared: windows of excess, and outages. */
   readonly windowSeconds: number;
 }
 
@@ -47,11 +62,8 @@ export interface Verdict extends Figures {
   readonly violations: readonly string[];
 }
 
-/** What two busy cores may add to a deadline. */
-const TOLERANCE_MS = 1500;
-const GOOD_SHARE = 0.99;
-/** Fewer say nothing about a share of 99 %. */
-const FEWEST = 50;
+/** `failover.maxAttempts`. */
+const MOST_ATTEMPTS = 3;
 
 export function judge(evidence: Evidence, expects: Expectation): Verdict {
   const figures = figuresOf(evidence, expects);
@@ -59,25 +71,41 @@ export function judge(evidence: Evidence, expects: Expectation): Verdict {
 }
 
 function figuresOf(evidence: Evidence, expects: Expectation): Figures {
-  const { ended, sent, overselling, money, faultBeganAt, faultEndedAt } = evidence;
-  const count = (kind: string): number => ended.filter((one) => one.outcome.kind === kind).length;
+  const { ended, overselling, money, faultBeganAt, faultEndedAt } = evidence;
   const judged = ended.filter((one) => !expects.isVictimLate || !isVictims(one, evidence));
   const recovery = recoveryMs(ended, faultEndedAt);
   const { oversold, overage, windowMs } = overselling;
+  const outage = outageMs(ended, faultBeganAt);
+  const declaredMs = windowMs + (expects.outageAfterMs === undefined ? 0 : outage);
   return {
-    requests: sent,
-    served: count('served'),
-    left: count('left'),
-    lost: sent - ended.length + count('hung'),
+    ...outcomesOf(evidence),
     oversold,
     overage,
     doubleSettled: doubleSettled(ended, money),
     unsettled: expects.losesLedger === true ? 0 : unsettled(ended, money),
     late: judged.filter(isLate).length,
+    failedOver: ended.filter(({ attempts = 1 }) => attempts > 1).length,
+    overtried: ended.filter(({ attempts = 1 }) => attempts > MOST_ATTEMPTS).length,
+    laneOverlaps: laneOverlaps(ended),
+    stickyPercent: stickyPercent(ended),
+    outageSeconds: outage / 1000,
     errors: errorsOf(ended),
     recoverySeconds: recovery === undefined ? null : recovery / 1000,
     faultSeconds: (faultEndedAt - faultBeganAt) / 1000,
-    windowSeconds: windowMs / 1000,
+    windowSeconds: declaredMs / 1000,
+  };
+}
+
+/** One request, one outcome. */
+function outcomesOf({ ended, sent }: Evidence) {
+  const count = (kind: string): number => ended.filter((one) => one.outcome.kind === kind).length;
+  const different = new Set(ended.map(({ planned }) => planned.index)).size;
+  return {
+    requests: sent,
+    served: count('served'),
+    left: count('left'),
+    lost: sent - different + count('hung'),
+    twiceEnded: ended.length - different,
   };
 }
 
@@ -91,14 +119,6 @@ export function errorsOf(ended: readonly EndedRequest[]): Readonly<Record<string
     if (outcome.kind === 'error') errors[outcome.word] = (errors[outcome.word] ?? 0) + 1;
   }
   return errors;
-}
-
-/** A request may wait, and then its upstream may be silent for a while, before it hears anything. */
-function isLate({ outcome, planned, startedAt, headAt, endedAt }: EndedRequest): boolean {
-  if (outcome.kind === 'left' || outcome.kind === 'hung') return false;
-  const isQueueRefusal = outcome.kind === 'error' && outcome.word.includes('queue_timeout');
-  const upstreamMs = isQueueRefusal ? 0 : planned.latencyMs + SILENCE_MS;
-  return (headAt ?? endedAt) - startedAt > WAIT_MS + upstreamMs + TOLERANCE_MS;
 }
 
 /**
@@ -135,45 +155,56 @@ function mayHaveHeld({ outcome }: EndedRequest): boolean {
   return outcome.kind !== 'error' || !/^(429|connection refused)/.test(outcome.word);
 }
 
-/** Of those that began after the fault, from when on 99 % were served. */
-export function recoveryMs(
-  ended: readonly EndedRequest[],
-  faultEndedAt: number,
-): number | undefined {
-  const after = ended
-    .filter(({ startedAt, outcome }) => startedAt >= faultEndedAt && outcome.kind !== 'left')
-    .sort((a, b) => a.startedAt - b.startedAt);
-  let recovered: number | undefined;
-  let served = 0;
-  for (let i = after.length - 1; i >= 0; i -= 1) {
-    const { outcome, startedAt } = after[i]!;
-    if (outcome.kind === 'served') served += 1;
-    const seen = after.length - i;
-    if (seen < FEWEST || served < GOOD_SHARE * seen) continue;
-    recovered = i === 0 ? 0 : startedAt - faultEndedAt;
-  }
-  return recovered;
+function violationsOf(figures: Figures, evidence: Evidence, expects: Expectation): string[] {
+  const { unreached } = evidence.overselling;
+  return [
+    ...wrongs(figures, evidence),
+    ...slowness(figures, expects),
+    ...unreached.map((name) => `${name} never had all of its slots in use: the run proves nothing`),
+    ...strangeErrors(evidence, expects),
+    ...evidence.remains,
+  ];
 }
 
-function violationsOf(figures: Figures, evidence: Evidence, expects: Expectation): string[] {
-  const { lost, oversold, doubleSettled: twice, unsettled: unpaid, late } = figures;
-  const { recoverySeconds } = figures;
-  const most = expects.recoveryMs / 1000;
-  const wrongs: (readonly [boolean, string])[] = [
+type Finding = readonly [isSo: boolean, what: string];
+
+const said = (findings: readonly Finding[]): string[] =>
+  findings.filter(([isSo]) => isSo).map(([, what]) => what);
+
+/** What must not be, however slow the machine is. */
+function wrongs(figures: Figures, { forgotten, overselling }: Evidence): string[] {
+  const { lost, twiceEnded, oversold, overage, doubleSettled: twice, overtried } = figures;
+  const { unsettled: unpaid, laneOverlaps: beside } = figures;
+  const bound = forgotten ?? 0;
+  const isDeclared = overselling.windowMs > 0;
+  return said([
     [lost > 0, `${lost} requests were lost`],
+    [twiceEnded > 0, `${twiceEnded} requests had more than one outcome`],
     [oversold > 0, `${oversold} requests beyond a limit outside of declared windows`],
+    [
+      forgotten !== undefined && overage > bound,
+      `${overage} requests beyond a limit, but only ${bound} could be forgotten`,
+    ],
     [twice > 0, `${twice} requests were settled twice`],
-    [unpaid > 0, `${unpaid} served requests were never settled`],
+    [unpaid > bound, `${unpaid} served requests were never settled`],
+    [overtried > 0, `${overtried} requests were tried more than ${MOST_ATTEMPTS} times`],
+    [beside > 0 && !isDeclared, `${beside} requests ran beside another one of their lane`],
+  ]);
+}
+
+function slowness(figures: Figures, { recoveryMs: mostMs, outageAfterMs }: Expectation): string[] {
+  const { late, recoverySeconds, outageSeconds, faultSeconds } = figures;
+  const most = mostMs / 1000;
+  const longest = faultSeconds + (outageAfterMs ?? Infinity) / 1000;
+  return said([
     [late > 0, `${late} requests heard nothing by their deadline`],
     [recoverySeconds === null, 'service did not come back'],
     [recoverySeconds !== null && recoverySeconds > most, `recovery took longer than ${most} s`],
-    ...evidence.overselling.unreached.map(
-      (name) =>
-        [true, `${name} never had all of its slots in use: the run proves nothing`] as const,
-    ),
-  ];
-  const said = wrongs.filter(([isSo]) => isSo).map(([, what]) => what);
-  return [...said, ...strangeErrors(evidence, expects), ...evidence.remains];
+    [
+      outageSeconds > longest,
+      `nothing was granted for ${outageSeconds.toFixed(1)} s, more than the ${longest.toFixed(1)} s that are declared`,
+    ],
+  ]);
 }
 
 /** Errors that nobody should have seen: of another kind, of others' callers, or before the fault. */

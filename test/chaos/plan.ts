@@ -12,6 +12,8 @@ export interface PlannedRequest {
   /** Its client leaves then; undefined: it stays. */
   readonly leavesAfterMs: number | undefined;
   readonly session: string | undefined;
+  /** It asks for the lane of its session. */
+  readonly lane: boolean;
   /** How long the upstream takes until its first byte, and between two pieces of a stream. */
   readonly latencyMs: number;
   readonly chunkMs: number;
@@ -27,7 +29,9 @@ const UTILISATION = 0.55;
 const STREAM_SHARE = 0.5;
 const LEAVING_SHARE = 0.1;
 const SESSION_SHARE = 0.2;
-const SESSION_LENGTH = 5;
+/** So many at a time, each as long as this many requests are sent: five of them or so. */
+const SESSIONS = 4;
+const SESSION_SPAN = 100;
 /** Some streams outlast a lease: what is not renewed is seen. They use this part of the slots. */
 const LONG_PART = 0.4;
 const LONG_MS = 1.5 * LEASE_MS;
@@ -56,6 +60,7 @@ export function* plannedRequests(requests: number, random: Random): Generator<Pl
       leaving: random() / LEAVING_SHARE,
       session: random(),
       hold: random(),
+      conversation: Math.floor(random() * SESSIONS),
     };
     const daemon = integerBetween(random, 0, DAEMONS - 1);
     if (burst > 0) burst -= 1;
@@ -66,7 +71,10 @@ export function* plannedRequests(requests: number, random: Random): Generator<Pl
       isOpening || isLong || draw.stream < (STREAM_SHARE - longShare) / (1 - longShare);
     const shortOrLongMs = isLong ? LONG_MS : shortMs * (0.5 + draw.hold);
     const totalMs = isOpening ? OPENING_MS : shortOrLongMs;
-    const session = `chaos:main:${Math.floor(index / SESSION_LENGTH)}:a:b`;
+    const session = `chaos:main:${Math.floor(index / SESSION_SPAN)}:${draw.conversation}:a:b`;
+    const isInSession = draw.session < SESSION_SHARE;
+    // One that outlasts a lease would hold up all behind it beyond their time.
+    const lane = isInSession && draw.conversation === 0 && !isLong && !isOpening;
     yield {
       index,
       gapMs:
@@ -77,7 +85,8 @@ export function* plannedRequests(requests: number, random: Random): Generator<Pl
       stream,
       leavesAfterMs:
         draw.leaving < 1 && !isOpening ? Math.floor(draw.leaving * totalMs) : undefined,
-      session: draw.session < SESSION_SHARE ? session : undefined,
+      session: isInSession ? session : undefined,
+      lane,
       latencyMs: Math.min(MOST_LATENCY_MS, Math.round(stream ? totalMs / 3 : totalMs)),
       chunkMs: Math.round((isLong ? totalMs : (totalMs * 2) / 3) / TOKENS),
     };

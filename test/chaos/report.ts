@@ -2,6 +2,7 @@
 // figures as JSON.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { barLine, barsOf } from './bars.ts';
 import type { Report } from './experiment.ts';
 import { FAULTS, FUTURE_FAULTS } from './faults/index.ts';
 
@@ -29,7 +30,9 @@ const COLUMNS: readonly (readonly [string, (report: Report) => string])[] = [
   ['unsettled', ({ unsettled }) => String(unsettled)],
   ['late', ({ late }) => String(late)],
   ['recovery s', ({ recoverySeconds }) => recoverySeconds?.toFixed(1) ?? 'never'],
+  ['outage s', ({ outageSeconds }) => outageSeconds.toFixed(1)],
   ['window s', ({ windowSeconds }) => windowSeconds.toFixed(1)],
+  ['tried again', ({ failedOver }) => String(failedOver)],
   ['errors that callers saw', ({ errors }) => errorText(errors)],
 ];
 
@@ -38,7 +41,7 @@ function errorText(errors: Report['errors']): string {
   return sorted.length === 0 ? 'none' : sorted.map(([word, n]) => `${n} × ${word}`).join(', ');
 }
 
-const WIDTHS = [26, 5, 9, 5, 9, 8, 14, 10, 5, 11, 9];
+const WIDTHS = [26, 5, 9, 5, 9, 8, 14, 10, 5, 11, 9, 9, 12];
 
 function padded(cells: readonly string[]): string {
   return cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join(' ');
@@ -62,7 +65,10 @@ export function summaryLine(reports: readonly Report[]): string {
 }
 
 export function writeJson(path: string, facts: RunFacts, reports: readonly Report[]): void {
-  writeFileSync(path, `${JSON.stringify({ ...facts, faults: reports }, null, 2)}\n`);
+  writeFileSync(
+    path,
+    `${JSON.stringify({ ...facts, bars: barsOf(reports), faults: reports }, null, 2)}\n`,
+  );
 }
 
 /** Puts the table, and what the faults are, between its marks. */
@@ -71,7 +77,15 @@ export function writeDocument(facts: RunFacts, reports: readonly Report[]): void
   const [before, rest] = text.split(BEGIN);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`${DOCUMENT} has no marks`);
-  const parts = [BEGIN, factsText(facts, reports), table(reports), EACH, expectationsText(), END];
+  const parts = [
+    BEGIN,
+    factsText(facts, reports),
+    barsText(reports),
+    table(reports),
+    EACH,
+    expectationsText(),
+    END,
+  ];
   writeFileSync(DOCUMENT, `${before}${parts.join('\n\n')}${after}`);
 }
 
@@ -80,6 +94,10 @@ function factsText(facts: RunFacts, reports: readonly Report[]): string {
   const again = `npm run chaos -- --seed ${seed} --requests ${requests}`;
   const date = startedAt.slice(0, 10);
   return `${summaryLine(reports)} ${date}, commit ${commit}, ${machine}. Again: \`${again}\`.`;
+}
+
+function barsText(reports: readonly Report[]): string {
+  return ['```', ...barsOf(reports).map(barLine), '```'].join('\n');
 }
 
 /** As prettier would have it. */

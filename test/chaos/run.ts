@@ -2,6 +2,7 @@
 // process that it starts ends with it, also when it is broken off.
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
+import { barLine, barsOf, isShort } from './bars.ts';
 import { listText, readCommand, USAGE, type Plan } from './command.ts';
 import { runFault, type Report } from './experiment.ts';
 import type { RunFacts } from './report.ts';
@@ -45,9 +46,11 @@ async function runAll(plan: Plan, signal: AbortSignal): Promise<number> {
     print(reportLines(report));
   }
   print(summaryLine(reports));
+  const bars = barsOf(reports);
+  for (const bar of bars) print(barLine(bar));
   if (plan.json !== undefined) writeJson(plan.json, facts, reports);
   if (plan.write) writeDocument(facts, reports);
-  return reports.some(({ violations }) => violations.length > 0) ? EXIT.failed : EXIT.held;
+  return bars.some(isShort) ? EXIT.failed : EXIT.held;
 }
 
 /** Aborted by the first SIGINT or SIGTERM; a second one ends the process at once. */
@@ -69,6 +72,8 @@ function breakableBySignals(): AbortController {
 }
 
 async function main(): Promise<number> {
+  // Every process that is started is killed by a listener on `exit`.
+  process.setMaxListeners(0);
   const command = readCommand(process.argv.slice(2));
   if (command.kind === 'mistake') {
     say(`${command.message}\n\n${USAGE}`);

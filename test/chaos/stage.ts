@@ -1,6 +1,6 @@
 // The stage of one fault: a real Redis, the simulated upstream, three daemons and their clients'
 // load. It starts and stops them all and gives faults their handles; it judges nothing.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,18 +8,15 @@ import { rmSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { Cleanup } from '../../src/cleanup.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
-import { startEmbeddedRedis, type EmbeddedRedis } from '../../src/redis/embedded.ts';
 import { integerBetween, seededRandom, type Random } from '../../src/sim/random.ts';
 import type { Simulator } from '../../src/sim/options.ts';
 import { startSimulator } from '../../src/sim/server.ts';
-import { configurationText, DAEMONS, LIMITS } from './configuration.ts';
+import { readCounters, type Counters } from '../../src/scheduler/inspect.ts';
+import { CELL, CONFIGURATION_FILE, configurationText, DAEMONS, LIMITS } from './configuration.ts';
 import { FleetDaemon, type Preload } from './daemon.ts';
 import { Load } from './load.ts';
-
-export interface StoreWish {
-  readonly persistence: 'append-only' | 'none';
-  readonly appendfsync?: 'always' | 'everysec';
-}
+import { Oracle } from './oracle.ts';
+import { startStore, type Store, type StoreWish } from './store.ts';
 
 export interface StageOptions {
   readonly requests: number;
@@ -34,10 +31,11 @@ const UNTIL_TIMEOUT_MS = 20_000;
 const STEP_MS = 10;
 
 export class Stage implements AsyncDisposable {
-  readonly store: EmbeddedRedis;
-  /** Straight to the server, past all links. */
+  readonly store: Store;
+  /** Straight to the server that holds the cell, past all links. */
   readonly admin: Redis;
   readonly sim: Simulator;
+  readonly oracle: Oracle;
   readonly daemons: readonly FleetDaemon[];
   readonly load: Load;
   readonly signal: AbortSignal;
@@ -47,14 +45,21 @@ export class Stage implements AsyncDisposable {
   readonly victim: FleetDaemon;
   /** What faults have found to be wrong by themselves. */
   readonly complaints: string[] = [];
+  /** What faults have measured by themselves, for the bars. */
+  readonly measured: Record<string, number> = {};
+  /** Requests whose last word the store may have forgotten: no more may be in excess, or unpaid. */
+  forgotten: number | undefined;
+  readonly #directory: string;
   readonly #cleanup: Cleanup;
 
   private constructor(parts: Parts, options: StageOptions) {
-    const { store, admin, sim, daemons, cleanup } = parts;
+    const { store, admin, sim, daemons, cleanup, directory } = parts;
     const { requests, seed, signal } = options;
     this.store = store;
     this.admin = admin;
     this.sim = sim;
+    this.oracle = new Oracle(sim);
+    this.#directory = directory;
     this.daemons = daemons;
     this.signal = signal;
     this.random = seededRandom(seed + 2);
@@ -101,6 +106,19 @@ export class Stage implements AsyncDisposable {
     }
   }
 
+  /** Puts another configuration in place of the one of all daemons; nobody is told. */
+  async configure(limits: Readonly<Record<string, number>>): Promise<void> {
+    const path = join(this.#directory, CONFIGURATION_FILE);
+    await writeFile(`${path}.new`, configurationText({ redis: this.store.settings, limits }));
+    await rename(`${path}.new`, path);
+  }
+
+  /** What the store counts: it steers faults, and judges nothing. */
+  async counters(): Promise<Counters> {
+    const { keyStyle } = this.store;
+    return await readCounters({ redis: this.admin, cell: CELL, keyStyle });
+  }
+
   /** What must be so, beside what all faults must leave. */
   demand(isSo: boolean, what: string): void {
     if (!isSo) this.complaints.push(what);
@@ -112,7 +130,8 @@ export class Stage implements AsyncDisposable {
 }
 
 interface Parts {
-  readonly store: EmbeddedRedis;
+  readonly directory: string;
+  readonly store: Store;
   readonly admin: Redis;
   readonly sim: Simulator;
   readonly daemons: readonly FleetDaemon[];
@@ -128,21 +147,17 @@ async function buildParts(options: StageOptions, cleanup: Cleanup): Promise<Part
     process.off('exit', removeAtExit);
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   });
-  const { persistence, appendfsync = 'everysec' } = wish;
-  const store = await startEmbeddedRedis({
-    dataDir: join(directory, 'redis'),
-    persistence,
-    settings: { appendfsync },
-  });
+  const store = await startStore(wish, directory);
   cleanup.add(() => store.stop());
-  const admin = await connectRedis(store.url, { timeoutMs: ADMIN_TIMEOUT_MS, name: 'chaos' });
+  const admin = await connectRedis(store.location, { timeoutMs: ADMIN_TIMEOUT_MS, name: 'chaos' });
   cleanup.add(() => admin.disconnect());
   const sim = await startSimulator({ limits: LIMITS, seed });
   cleanup.add(() => sim.stop());
-  await writeFile(join(directory, 'slotkeeper.config.yaml'), configurationText());
+  const text = configurationText({ redis: store.settings });
+  await writeFile(join(directory, CONFIGURATION_FILE), text);
   const daemons = await Promise.all(
     Array.from({ length: DAEMONS }, (_, index) => {
-      const urls = { redisUrl: store.url, upstreamUrl: sim.url };
+      const urls = { redisUrl: store.linkTo, upstreamUrl: sim.url };
       return FleetDaemon.prepare({ index, directory, preload, ...urls });
     }),
   );
@@ -150,5 +165,5 @@ async function buildParts(options: StageOptions, cleanup: Cleanup): Promise<Part
     await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
   });
   await Promise.all(daemons.map((daemon) => daemon.start()));
-  return { store, admin, sim, daemons, cleanup };
+  return { directory, store, admin, sim, daemons, cleanup };
 }

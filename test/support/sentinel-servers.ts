@@ -19,8 +19,8 @@ export interface TestSentinels {
   /** Whom the Sentinels call master now. */
   master(): Promise<TestServer>;
   /**
-   * Replicas receive nothing more until `reattach`, as if cut off: they may not log in any more. Their
-   * Sentinels see them follow the master all the same.
+   * Replicas receive nothing more until `reattach`, as if cut off: they may not log in any more. To the
+   * Sentinels they follow the master all the same.
    */
   detach(): Promise<void>;
   reattach(): Promise<void>;
@@ -45,7 +45,10 @@ export async function startSentinels(host: ServerHost): Promise<TestSentinels> {
     return found;
   };
   const setPassword = async (password: string): Promise<void> => {
-    for (const { redis } of alive()) await redis.config('SET', 'masterauth', password);
+    // One that was killed this moment still looks alive.
+    for (const { redis } of alive()) {
+      await redis.config('SET', 'masterauth', password).catch(() => undefined);
+    }
   };
   return {
     servers,
@@ -61,7 +64,12 @@ export async function startSentinels(host: ServerHost): Promise<TestSentinels> {
     master,
     detach: async () => {
       await setPassword(`not-${PASSWORD}`);
-      await (await master()).redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
+      const { redis } = await master();
+      await redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
+      await eventually(async () => {
+        const { connected_slaves: connected } = fields(await redis.info('replication'));
+        if (connected !== '0') throw new Error('a replica is still there');
+      });
     },
     reattach: () => setPassword(PASSWORD),
     stop: async () => {

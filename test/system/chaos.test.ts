@@ -7,7 +7,14 @@ import { FAULTS } from '../chaos/faults/index.ts';
 
 const REQUESTS = 400;
 const SEED = 11;
-const CHOSEN = ['daemon-kill-before-settle', 'redis-kill-aof-everysec', 'flushall', 'reply-lost'];
+const CHOSEN = [
+  'daemon-kill-before-settle',
+  'redis-kill-aof-everysec',
+  'flushall',
+  'reply-lost',
+  'promotion-with-lag',
+  'cluster-slots-moving',
+];
 
 describe('under load', () => {
   it.each(CHOSEN)('%s breaks no promise', async (name) => {

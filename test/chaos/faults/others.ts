@@ -4,6 +4,8 @@ import { SILENCE_MS, SLOTS, TOTAL_MS, WAIT_MS } from '../configuration.ts';
 import type { Expectation, Fault } from '../fault.ts';
 
 const STORM_MS = 2000;
+/** All accounts are kept away for longer than a request may wait. */
+const BREAKER = '503 breaker_open';
 const QUEUE_FULL = '429 queue_timeout';
 
 interface Storm {
@@ -35,7 +37,7 @@ const upstreams: readonly Fault[] = [
     behaviour: { fault: 'hang' },
     expects: {
       holds: 'cut at the limit, 504; the slot is free then; others wait or are refused in time',
-      errors: ['504 upstream_timeout', QUEUE_FULL],
+      errors: ['504 upstream_timeout', BREAKER, QUEUE_FULL],
       hurtsAll: true,
       recoveryMs: SILENCE_MS + 3000,
     },
@@ -46,7 +48,7 @@ const upstreams: readonly Fault[] = [
     forMs: 500,
     expects: {
       holds: 'cut at the limit of a whole answer; the slot is free then',
-      errors: ['answer cut*', '504 upstream_timeout', QUEUE_FULL],
+      errors: ['answer cut*', '504 upstream_timeout', BREAKER, QUEUE_FULL],
       hurtsAll: true,
       recoveryMs: TOTAL_MS + WAIT_MS,
     },
@@ -64,7 +66,7 @@ const upstreams: readonly Fault[] = [
     behaviour: { status: 500 },
     expects: {
       holds: 'callers hear the upstream’s failure; slots and reservations come back',
-      errors: ['500'],
+      errors: ['500', BREAKER],
       hurtsAll: true,
       recoveryMs: 1000,
     },
@@ -74,7 +76,7 @@ const upstreams: readonly Fault[] = [
     does: 'one daemon’s connections to the upstream are reset each 250 ms',
     expects: {
       holds: 'callers see a cut stream or 502, never a part as the whole; slots come back',
-      errors: ['502 upstream_unreachable', '502 upstream_protocol', 'answer cut*'],
+      errors: ['502 upstream_unreachable', '502 upstream_protocol', 'answer cut*', BREAKER],
       recoveryMs: 1000,
     },
     run: async (stage) => {

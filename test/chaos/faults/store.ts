@@ -2,12 +2,12 @@
 import { connect } from 'node:net';
 import { DAEMONS, LEASE_MS, RECOVERY_MS } from '../configuration.ts';
 import type { Expectation, Fault } from '../fault.ts';
-import type { StoreWish } from '../stage.ts';
+import type { OneServerWish } from '../store.ts';
 
-const NO_STORE = ['503 store_unavailable', '503 recovering'];
+export const NO_STORE = ['503 store_unavailable', '503 recovering'];
 const FAULT_MS = 3000;
 
-function killed(name: string, store: StoreWish, expects: Partial<Expectation>): Fault {
+function killed(name: string, store: OneServerWish, expects: Partial<Expectation>): Fault {
   return {
     name,
     does: 'kill -9 of Redis, which is started again at once',
@@ -16,14 +16,16 @@ function killed(name: string, store: StoreWish, expects: Partial<Expectation>): 
       holds: 'no acknowledged slot is lost; running requests go on',
       errors: NO_STORE,
       hurtsAll: true,
+      takesStoreAway: true,
       recoveryMs: RECOVERY_MS + 3000,
       ...expects,
     },
     run: async (stage) => {
-      const killedPid = stage.store.pid;
+      const { server } = stage.store;
+      const killedPid = server?.pid;
       if (killedPid !== undefined) process.kill(killedPid, 'SIGKILL');
       await stage.until('Redis answered again', async () => {
-        const isNew = stage.store.pid !== undefined && stage.store.pid !== killedPid;
+        const isNew = server?.pid !== undefined && server.pid !== killedPid;
         return isNew && (await stage.admin.ping().catch(() => '')) === 'PONG';
       });
     },
@@ -31,7 +33,7 @@ function killed(name: string, store: StoreWish, expects: Partial<Expectation>): 
 }
 
 /** Data is lost: the holders' own word is all that is left, so the time is declared. */
-const AMNESIA = {
+export const AMNESIA = {
   holds: 'nothing is granted blindly: live leases are registered again first',
   windowAfterMs: RECOVERY_MS + LEASE_MS,
   losesLedger: true,
@@ -51,6 +53,7 @@ const losses: readonly Fault[] = [
       ...AMNESIA,
       errors: NO_STORE,
       hurtsAll: true,
+      takesStoreAway: true,
       recoveryMs: RECOVERY_MS + 3000,
     },
     run: async ({ admin }) => {
@@ -89,6 +92,7 @@ const busy: Fault = {
     holds: 'refused within the timeout; nothing is reaped that could not be renewed meanwhile',
     errors: [...NO_STORE, '503 lease_lost', 'answer cut*', '429 queue_timeout'],
     hurtsAll: true,
+    takesStoreAway: true,
     recoveryMs: RECOVERY_MS + 4000,
   },
   run: async ({ admin }) => {

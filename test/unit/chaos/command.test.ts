@@ -1,7 +1,7 @@
 // The command line of the fault harness, and what a seed decides.
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/sim/random.ts';
-import { SLOTS } from '../../chaos/configuration.ts';
+import { LEASE_MS, SLOTS, TOKENS } from '../../chaos/configuration.ts';
 import { listText, readCommand } from '../../chaos/command.ts';
 import { FAULTS, FUTURE_FAULTS } from '../../chaos/faults/index.ts';
 import { plannedRequests, SPAN_MS, type PlannedRequest } from '../../chaos/plan.ts';
@@ -26,7 +26,7 @@ describe('npm run chaos', () => {
 
   it.each([
     [['--faults', 'flushall,earthquake'], 'no fault is called earthquake'],
-    [['--faults', 'promotion-with-lag'], 'no fault is called promotion-with-lag'],
+    [['--faults', 'worker-killed-mid-job'], 'no fault is called worker-killed-mid-job'],
     [['--requests', '10'], '--requests takes 200 to 20000'],
     [['--seed', '-1'], '--seed'],
     [['--seed', 'x'], '--seed takes 0 to'],
@@ -67,6 +67,15 @@ describe('the plan of a load', () => {
 
     expect(opening.filter(({ gapMs }) => gapMs > 0)).toEqual([]);
     expect(opening.filter(({ leavesAfterMs }) => leavesAfterMs !== undefined)).toEqual([]);
+  });
+
+  it('has lanes in its sessions, a few requests each, none of which outlasts a lease', () => {
+    const laned = planOf(1).filter(({ lane }) => lane);
+    const lanes = new Set(laned.map(({ session }) => session));
+
+    expect(laned.length / 2000).toBeGreaterThan(0.03);
+    expect(laned.length / lanes.size).toBeGreaterThan(3);
+    expect(laned.every(({ chunkMs }) => chunkMs < LEASE_MS / TOKENS)).toBe(true);
   });
 
   it('has half streams, a tenth that leave, a fifth in sessions, over twelve seconds', () => {

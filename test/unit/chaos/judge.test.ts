@@ -4,7 +4,7 @@ import type { StoredMoney } from '../../chaos/audit.ts';
 import type { EndedRequest, Outcome } from '../../chaos/client.ts';
 import { COST_MICRO, WAIT_MS } from '../../chaos/configuration.ts';
 import type { Expectation } from '../../chaos/fault.ts';
-import { judge, recoveryMs, type Evidence } from '../../chaos/judge.ts';
+import { judge, type Evidence } from '../../chaos/judge.ts';
 
 const REQUESTS = 200;
 const BEGAN_AT = 1000;
@@ -29,12 +29,14 @@ function ended(index: number, change: Partial<EndedRequest> = {}): EndedRequest 
     stream: false,
     leavesAfterMs: undefined,
     session: undefined,
+    lane: false,
     latencyMs: 5,
     chunkMs: 1,
   };
   const startedAt = 10 * index;
   const times = { startedAt, headAt: startedAt + 5, endedAt: startedAt + 6 };
-  return { planned, outcome: { kind: 'served' }, ...times, ...change };
+  const said = { attempts: 1, account: 'a' };
+  return { planned, outcome: { kind: 'served' }, ...times, ...said, ...change };
 }
 
 function billOf(requests: readonly EndedRequest[]): Map<string, number> {
@@ -59,6 +61,7 @@ function evidence(odd: readonly EndedRequest[] = [], change: Partial<Evidence> =
     faultEndedAt: ENDED_AT,
     overselling: { oversold: 0, overage: 0, windowMs: 0, unreached: [] },
     money: moneyOf(billOf(all)),
+    forgotten: undefined,
     remains: [],
     ...change,
   };
@@ -85,6 +88,19 @@ describe('the judge of faults', () => {
       'a request that hung',
       evidence([ended(VICTIMS, { outcome: { kind: 'hung' } })]),
       '1 requests were lost',
+    ],
+    [
+      'a request that was tried too often',
+      evidence([ended(7, { attempts: 4 })]),
+      '1 requests were tried more than 3 times',
+    ],
+    [
+      'more excess than a replica can have missed',
+      evidence([], {
+        forgotten: 3,
+        overselling: { oversold: 0, overage: 4, windowMs: 1, unreached: [] },
+      }),
+      '4 requests beyond a limit, but only 3 could be forgotten',
     ],
     [
       'an oversold account',
@@ -123,6 +139,15 @@ describe('the judge of faults', () => {
     const { violations } = judge(given, expects);
 
     expect(violations).toEqual([violation]);
+  });
+
+  it('names a request with two outcomes, which is no request the less', () => {
+    const given = evidence([], { ended: [...evidence().ended, ended(7)] });
+
+    const verdict = judge(given, expects);
+
+    expect(verdict).toMatchObject({ lost: 0, twiceEnded: 1 });
+    expect(verdict.violations).toContain('1 requests had more than one outcome');
   });
 
   it('forgives the errors of all daemons where the fault reaches all', () => {
@@ -177,6 +202,13 @@ describe('the bill', () => {
     expect(judge(given, expects)).toMatchObject({ doubleSettled: 0, unsettled: 0, violations: [] });
   });
 
+  it('may lack what a promoted replica had not heard of, and no more', () => {
+    const given = withBill((bill) => ['request-7', 'request-8'].forEach((id) => bill.delete(id)));
+
+    expect(judge({ ...given, forgotten: 2 }, expects).violations).toEqual([]);
+    expect(judge({ ...given, forgotten: 1 }, expects).violations).toHaveLength(1);
+  });
+
   it('expects no complete bill of a store that has lost its data', () => {
     const given = withBill((bill) => bill.clear());
 
@@ -184,19 +216,45 @@ describe('the bill', () => {
   });
 });
 
-describe('recovery', () => {
-  const failing = (from: number, to: number): readonly EndedRequest[] => {
-    const all = evidence().ended;
-    return all.map((one, i) => (i >= from && i < to ? ended(i, { outcome: error('503') }) : one));
+describe('a declared outage', () => {
+  /** Nobody is granted anything between the 110th and the 190th request: 0.8 s. */
+  const given = (): Evidence => {
+    const gone = Array.from({ length: 79 }, (_, i) =>
+      ended(111 + i, { outcome: error('503 store_unavailable') }),
+    );
+    return evidence(gone, { faultEndedAt: BEGAN_AT + 100, sent: REQUESTS });
   };
+  const lenient = { ...expects, hurtsAll: true, recoveryMs: 5000 };
 
-  it('is the time from the fault’s end until 99 % are served', () => {
-    expect(recoveryMs(failing(100, 110), BEGAN_AT)).toBe(100);
-    expect(recoveryMs(failing(100, 101), BEGAN_AT)).toBe(0);
+  it('is measured, and counts as a declared window', () => {
+    const { outageSeconds, windowSeconds } = judge(given(), { ...lenient, outageAfterMs: 1000 });
+
+    expect(outageSeconds).toBeCloseTo(0.8, 3);
+    expect(windowSeconds).toBe(outageSeconds);
   });
 
-  it('never came where the last requests fail, or too few were sent', () => {
-    expect(recoveryMs(failing(150, REQUESTS), ENDED_AT)).toBeUndefined();
-    expect(recoveryMs(evidence().ended.slice(0, 160), ENDED_AT)).toBeUndefined();
+  it('may last no longer than is declared', () => {
+    const { violations } = judge(given(), { ...lenient, outageAfterMs: 500 });
+
+    expect(violations).toContain(
+      'nothing was granted for 0.8 s, more than the 0.6 s that are declared',
+    );
+  });
+});
+
+describe('a lane', () => {
+  const laned = (index: number, change: Partial<EndedRequest>): EndedRequest => {
+    const one = ended(index, change);
+    return { ...one, planned: { ...one.planned, session: 's', lane: true } };
+  };
+  const beside = [laned(7, { headAt: 75, endedAt: 120 }), laned(8, { headAt: 100, endedAt: 130 })];
+
+  it('with two requests at a time is found, but for declared windows', () => {
+    const windowed = { overselling: { oversold: 0, overage: 0, windowMs: 9, unreached: [] } };
+
+    const verdict = judge(evidence(beside), expects);
+
+    expect(verdict.violations).toEqual(['1 requests ran beside another one of their lane']);
+    expect(judge(evidence(beside, windowed), expects)).toMatchObject({ violations: [] });
   });
 });
