@@ -122,7 +122,7 @@ describe('the metrics', () => {
     const { events, lines } = aDaemonsMetrics();
 
     events.emit('released', { account: 'a1', target: TARGET, outcome: 'success', heldMs: 1500 });
-    events.emit('tick', { operations: 64, seconds: 0.002, recoveringMs: 0 });
+    events.emit('tick', { operations: 64, seconds: 0.002, recoveringMs: 0, v2: 'closed' });
 
     expect(await lines()).toEqual(
       expect.arrayContaining([
