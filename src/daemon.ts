@@ -1,12 +1,11 @@
 // The composition root: the only file that knows all parts. It starts them in order, each with
 // what it needs of the earlier ones, and stops them in reverse. It decides nothing about requests.
-import type { Redis } from 'ioredis';
 import { Cleanup } from './cleanup.ts';
+import { recordEstimates, startCostControl, type RunningCostControl } from './cost-control.ts';
 import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
-import { AppError } from './core/errors.ts';
 import { startLeading } from './leading.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
@@ -26,12 +25,7 @@ import { createCollector } from './metrics/collect.ts';
 import { createLabels } from './metrics/labels.ts';
 import { observeScheduler } from './metrics/observe.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
-import { connectRedis } from './redis/connection.ts';
-import { startEmbeddedRedis } from './redis/embedded.ts';
-import type { KeyStyle } from './redis/keys.ts';
-import { cliCommandOf, locateServers } from './redis/location.ts';
-import type { StoreLocation } from './redis/location.ts';
-import { checkServer, checkStore } from './redis/server-check.ts';
+import { openStore, type Store, type StoreFacts } from './open-store.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto } from './scheduler/insight.ts';
@@ -66,13 +60,6 @@ export interface RunningDaemon {
   reload(): Promise<ReloadResult>;
   /** Idempotent: stops accepting, drains, gives every slot back, stops all that was started. */
   stop(): Promise<void>;
-}
-
-interface StoreFacts {
-  /** The embedded server's socket; undefined for a Redis that was given by its URL. */
-  readonly socketPath: string | undefined;
-  /** Shell line that opens redis-cli; arguments may follow. */
-  readonly cliCommand: string;
 }
 
 /** What every step of the start needs. */
@@ -111,8 +98,11 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   cleanup.add(() => registration.stop());
   await registration.configure(config.current);
   await scheduler.start();
-  const gateway = await startGateway(start, { config, rollout, runs });
   const metrics = createMetrics({ version });
+  const cost = await startCostControl({ ...store, cell, config, scheduler, metrics, logger });
+  cleanup.add(() => cost.costControl.stop());
+  const gateway = await startGateway(start, { config, rollout, runs });
+  recordEstimates(gateway.events, cost.costControl);
   const leading = { ...store, cell, holder: scheduler.id, ...config.leader, metrics, logger };
   const elector = await startLeading(leading);
   cleanup.add(() => elector.stop());
@@ -124,7 +114,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
     onEnd: (result) => metrics.reloads.inc({ result }),
   });
   const reload = (): Promise<ReloadResult> => reloading.reload();
-  const parts = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload };
+  const parts = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload, cost };
   const url = await startHttp(start, parts);
   cleanup.add(() => reloading.stop());
   await reloading.start();
@@ -140,62 +130,6 @@ async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {
   const simulator = await startSimulator({ limits });
   cleanup.add(() => simulator.stop());
   return simulator.url;
-}
-
-interface Store extends StoreFacts {
-  readonly redis: Redis;
-  readonly keyStyle: KeyStyle;
-  /** Whether the server is our own child, and so no other can take its place. */
-  readonly isOurs: boolean;
-}
-
-async function openStore(start: Start): Promise<Store> {
-  const { config, cleanup, logger, onProgress } = start;
-  const { timeoutMs } = config.redis;
-  const { location, ...server } = await findServer(start);
-  const redis = await connectRedis(location, { timeoutMs, name: 'slotkeeper' });
-  cleanup.add(() => redis.disconnect());
-  const { cluster, warnings, version } = await checkStore(redis, location, { timeoutMs });
-  for (const warning of warnings) {
-    logger.warn(warning, { redis: version });
-    onProgress?.(warning);
-  }
-  // The cell may come to a server that was changed, or that nobody knew, since then.
-  redis.on('ready', () => {
-    checkServer(redis).catch((error: unknown) => {
-      if (error instanceof AppError) logger.error('the Redis must not be used as it is', { error });
-    });
-  });
-  return { ...server, redis, keyStyle: cluster ? 'tagged' : 'plain' };
-}
-
-interface FoundServer extends StoreFacts {
-  readonly location: StoreLocation;
-  readonly isOurs: boolean;
-}
-
-async function findServer(start: Start): Promise<FoundServer> {
-  const { config, env, cleanup, onProgress } = start;
-  const { url, dataDir } = config.redis;
-  const location = locateServers(config.redis, config.scheduler.cell);
-  if (location !== undefined) {
-    return { location, socketPath: undefined, cliCommand: cliCommandOf(location), isOurs: false };
-  }
-  if (url !== undefined) {
-    // The URL may hold a password, so the line names the variable and not its value.
-    const cliCommand = 'redis-cli -u "$REDIS_URL"';
-    const given = { kind: 'standalone', url } as const;
-    return { location: given, socketPath: undefined, cliCommand, isOurs: false };
-  }
-  const embedded = await startEmbeddedRedis({ dataDir, env, onProgress });
-  cleanup.add(() => embedded.stop());
-  const { socketPath, cliCommand } = embedded;
-  return {
-    location: { kind: 'standalone', url: embedded.url },
-    socketPath,
-    cliCommand,
-    isOurs: true,
-  };
 }
 
 /** To be configured and started once operators' switches and percentages are known. */
@@ -241,6 +175,7 @@ interface HttpParts {
   readonly config: LiveConfig;
   readonly scheduler: Scheduler;
   readonly rollout: Rollout;
+  readonly cost: RunningCostControl;
   readonly store: Store;
   readonly gateway: Gateway;
   readonly simUrl: string | undefined;
@@ -250,7 +185,7 @@ interface HttpParts {
 
 async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const { version, logger, cleanup } = start;
-  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload } = parts;
+  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload, cost } = parts;
   const telemetry = { metrics, labels: createLabels(config), logger };
   observeScheduler(scheduler.events, telemetry);
   observeGateway(gateway.events, telemetry);
@@ -265,6 +200,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     version,
     scheduler: rollout.scheduler,
     rollout,
+    costControl: cost.costControl,
     tenants,
     insight: insightInto(source),
     proxy: createProxyRouter(gateway),
@@ -275,6 +211,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
       onCollect: () => rollout.switches.tellWindows(),
+      readMore: cost.readMore,
     }),
     logger,
     simulatorUrl: simUrl,

@@ -46,8 +46,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'banner.ts': ['config', 'redis'],
   'index.ts': [...GROUND, 'upstream'],
   'reload.ts': GROUND,
+  'open-store.ts': [...GROUND, 'cleanup.ts'],
   'leading.ts': [...GROUND, 'leader', 'metrics'],
-  'daemon.ts': [...BELOW_DAEMON, 'cleanup.ts', 'reload.ts', 'leading.ts'],
+  'cost-control.ts': [...BELOW_GATEWAY, 'gateway', 'http'],
+  'daemon.ts': [
+    ...BELOW_DAEMON,
+    'cleanup.ts',
+    'reload.ts',
+    'open-store.ts',
+    'leading.ts',
+    'cost-control.ts',
+  ],
   'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],
 };
 

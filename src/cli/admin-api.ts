@@ -25,19 +25,21 @@ export function addAdminOptions(command: Command): Command {
 
 export interface AdminCall extends AdminOptions {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below /admin. */
+  /** `/admin` by default; the same token opens all of them. */
+  readonly root?: '/admin' | '/costsim';
+  /** Below the root. */
   readonly path: string;
   readonly body?: unknown;
 }
 
 /** The answer's body. Throws an AppError with what the daemon says, or why it says nothing. */
 export async function callAdmin<T>(call: AdminCall): Promise<T> {
-  const { url, token, method, path, body } = call;
+  const { url, token, method, root = '/admin', path, body } = call;
   if (token === undefined) {
     throw new AppError('config_invalid', 'Give the admin’s token as SLOTKEEPER_ADMIN_TOKEN.');
   }
   if (!URL.canParse(url)) throw new AppError('config_invalid', 'The --url is not a URL.');
-  const answer = await fetch(new URL(`/admin${path}`, url), {
+  const answer = await fetch(new URL(`${root}${path}`, url), {
     method,
     // A redirect would carry the token to another place.
     redirect: 'error',

@@ -9,6 +9,7 @@ import { register as registerAudit } from './commands/audit.ts';
 import { register as registerBreaker } from './commands/breaker.ts';
 import { register as registerCluster } from './commands/cluster.ts';
 import { register as registerConfig } from './commands/config.ts';
+import { register as registerCostsim } from './commands/costsim.ts';
 import { register as registerCounters } from './commands/counters.ts';
 import { register as registerExplain } from './commands/explain.ts';
 import { register as registerKeys } from './commands/keys.ts';
@@ -42,6 +43,7 @@ function createProgram(): Command {
     registerSwitch,
     registerRollout,
     registerBreaker,
+    registerCostsim,
     registerSim,
     registerLoad,
   ];

@@ -67,6 +67,11 @@ export class CostsimBreaker implements Service {
     return this.#lastTick.state;
   }
 
+  /** Whether the cell has one at all, as far as ticks have told. */
+  get isInUse(): boolean {
+    return this.#lastTick.hasFoundOne;
+  }
+
   /**
    * As the store has it now. An error, no answer in time, a missing or a corrupt state: false, and
    * counted. Never rejects.

@@ -42,6 +42,11 @@ export class LastTick {
     return isTrusted ? this.#state : 'outdated';
   }
 
+  /** Whether any tick has found a state, however long ago. */
+  get hasFoundOne(): boolean {
+    return this.#state !== 'missing';
+  }
+
   readonly #heard = ({ v2 }: { readonly v2: V2Breaker }): void => {
     this.#heardAtMs = this.#nowMs();
     if (v2 === this.#state) return;

@@ -77,7 +77,7 @@ export class CostControl implements Service {
 
   /** Whether the cell has ever been asked for it, as far as ticks tell. */
   get isInUse(): boolean {
-    return this.breaker.lastKnown !== 'missing';
+    return this.breaker.isInUse;
   }
 
   /** Tells what was recorded, at once. */

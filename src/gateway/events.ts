@@ -2,6 +2,7 @@
 // whoever counts or logs listens here.
 import { EventEmitter } from 'node:events';
 import type { ErrorCode } from '../core/errors.ts';
+import type { ProvenanceRecord } from '../core/estimates.ts';
 import type { Outcome } from '../core/domain.ts';
 import type { SessionSource } from '../config/costs-resolve.ts';
 import type { Sign } from '../config/outcomes-schema.ts';
@@ -62,6 +63,8 @@ export interface FinishedRequest {
 
 export interface GatewayEvents {
   finished: FinishedRequest;
+  /** A granted request was settled, where more than one estimator looked at it. */
+  estimated: { readonly record: ProvenanceRecord };
   /** The store did not confirm a release in time; the scheduler goes on trying by itself. */
   releaseFailed: { readonly requestId: string; readonly account: string; readonly error: Error };
   /** A session's id without the configured form: the request belongs to no run. */

@@ -11,6 +11,7 @@ import { isLoopback } from '../config/crosscheck.ts';
 import type { ReloadResult } from '../config/reloading.ts';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
+import type { CostControl } from '../costsim/service.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { Insight } from '../scheduler/insight.ts';
@@ -21,6 +22,7 @@ import { sendError } from './errors.ts';
 import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './observe.ts';
 import { isStrangePath, requestFault } from './request-faults.ts';
 import { createAdminRouter, type AdminRouterDeps } from './routes/admin.ts';
+import { createCostsimRouter } from './routes/costsim.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
@@ -32,6 +34,8 @@ export interface AppDeps {
   readonly scheduler: SchedulerRouterDeps['scheduler'] & Pick<Scheduler, 'ping' | 'resetHealth'>;
   /** Absent where nothing can be switched or rolled out. */
   readonly rollout?: AdminRouterDeps['rollout'];
+  /** Absent where nothing is estimated. */
+  readonly costControl?: CostControl | undefined;
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */
@@ -62,6 +66,10 @@ export function createApp(deps: AppDeps): Express {
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
   app.use('/admin', createAdminRouter(deps));
+  const { costControl } = deps;
+  if (costControl !== undefined) {
+    app.use('/costsim', createCostsimRouter({ config: deps.config, costControl }));
+  }
   const operators = requireOperator(() => deps.config.admin.token, { directory });
   app.get('/metrics', isLoopback(server.host) ? [] : [operators], serveMetrics(deps));
   app.use(refuseUnknownPath);

@@ -17,18 +17,20 @@ export interface CollectorOptions {
   readonly waiting: () => number;
   /** Brings up to date what is counted by time. */
   readonly onCollect?: () => void;
+  /** What other parts read from the store, as seldom as the counters; never rejects. */
+  readonly readMore?: () => Promise<void>;
 }
 
 /** A function that brings the gauges up to date; concurrent calls share one read. */
 export function createCollector(options: CollectorOptions): () => Promise<void> {
   let readAtMs = -Infinity;
-  let running: Promise<void> | undefined;
+  let running: Promise<unknown> | undefined;
   return async () => {
     options.onCollect?.();
     options.metrics.heldLeases.set(options.held());
     options.metrics.queueWaiting.set(options.waiting());
     if (performance.now() - readAtMs < MAX_AGE_MS) return;
-    running ??= readInto(options).finally(() => {
+    running ??= Promise.all([readInto(options), options.readMore?.()]).finally(() => {
       running = undefined;
       readAtMs = performance.now();
     });

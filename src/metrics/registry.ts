@@ -3,6 +3,7 @@
 // whatever callers send becomes `other` (labels.ts). No request, session or key is ever a label.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
+import { costsimMetrics } from './costsim-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { leaderMetrics } from './leader-metrics.ts';
@@ -35,6 +36,7 @@ export function createMetrics(build: { readonly version: string }) {
     }),
     ...healthMetrics(registry),
     ...leaderMetrics(registry),
+    ...costsimMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

@@ -19,6 +19,7 @@ import {
 } from './admin-insight-schemas.ts';
 import { breakerSchemas } from './admin-breakers.ts';
 import { adminErrors as errors, lifePaths, rolloutPaths } from './admin-openapi-live.ts';
+import { costsimPaths } from './costsim-openapi.ts';
 import { answer, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
@@ -48,6 +49,7 @@ export function createAdminDocument({
       ...breakerPaths(),
       ...lifePaths(),
       ...rolloutPaths(),
+      ...costsimPaths(),
     },
   });
 }

@@ -3,6 +3,7 @@
 // schema. Reasons are codes; nothing of the store's own words goes out.
 import { Router, type RequestHandler } from 'express';
 import { asAppError } from '../../core/errors.ts';
+import type { CostControl } from '../../costsim/service.ts';
 
 export interface HealthDeps {
   readonly version: string;
@@ -11,6 +12,8 @@ export interface HealthDeps {
   /** Runs an empty tick; rejects when the store cannot serve. */
   readonly ping: () => Promise<void>;
   readonly isDraining: () => boolean;
+  /** Absent where nothing is estimated. */
+  readonly costControl?: Pick<CostControl, 'breaker'> | undefined;
 }
 
 /** Routes below /, open to everybody. */
@@ -21,22 +24,33 @@ export function createHealthRouter(deps: HealthDeps): Router {
   return router;
 }
 
-function showHealth({ version, simulatorUrl: sim }: HealthDeps): RequestHandler {
+function showHealth(deps: HealthDeps): RequestHandler {
+  const { version, simulatorUrl: sim } = deps;
   return (_req, res) => {
-    res.json({ status: 'ok', version, uptimeSeconds: Math.floor(process.uptime()), sim });
+    const uptimeSeconds = Math.floor(process.uptime());
+    res.json({ status: 'ok', version, uptimeSeconds, sim, ...detailsOf(deps) });
   };
 }
 
-function showReadiness({ ping, isDraining }: HealthDeps): RequestHandler {
+/** As the last tick knew it: health must be told without the store. */
+function detailsOf({ costControl }: HealthDeps): object {
+  if (costControl === undefined) return {};
+  const { lastKnown } = costControl.breaker;
+  return { costsim: { breaker: lastKnown, v2: lastKnown === 'open' ? 'disabled' : 'enabled' } };
+}
+
+function showReadiness(deps: HealthDeps): RequestHandler {
+  const { ping, isDraining } = deps;
   return async (_req, res) => {
     res.setHeader('cache-control', 'no-store');
     if (isDraining()) {
-      res.status(503).json({ status: 'draining', reason: 'shutting_down' });
+      res.status(503).json({ status: 'draining', reason: 'shutting_down', ...detailsOf(deps) });
       return;
     }
     const reason = await failureOf(ping);
-    if (reason === undefined) res.json({ status: 'ready' });
-    else res.status(503).json({ status: 'not_ready', reason });
+    const details = detailsOf(deps);
+    if (reason === undefined) res.json({ status: 'ready', ...details });
+    else res.status(503).json({ status: 'not_ready', reason, ...details });
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi';
 import { z } from 'zod';
+import { V2_BREAKERS } from '../../core/events.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 import {
   laneHoldSchema,
@@ -147,15 +148,26 @@ function lanePaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
   };
 }
 
+const costsim = z
+  .object({
+    breaker: z.enum([...V2_BREAKERS, 'outdated']),
+    v2: z.enum(['enabled', 'disabled']),
+  })
+  .optional()
+  .meta({
+    description: 'Whether the estimator v2 is in service, as this daemon’s last tick knew.',
+  });
 const readiness = z.object({
   status: z.enum(['ready', 'not_ready', 'draining']),
   reason: z.string().optional(),
+  costsim,
 });
 const health = z.object({
   status: z.literal('ok'),
   version: z.string(),
   uptimeSeconds: z.number(),
   sim: z.string().optional().meta({ description: 'The built-in upstream of a demonstration.' }),
+  costsim,
 });
 
 function daemonPaths(): ZodOpenApiPathsObject {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addBreakerRoutes } from '../../../src/http/routes/admin-breakers.ts';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
+import { addCostsimRoutes } from '../../../src/http/routes/costsim.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
 import { addReloadRoute } from '../../../src/http/routes/admin-reload.ts';
 import { addRolloutRoutes } from '../../../src/http/routes/admin-rollouts.ts';
@@ -25,10 +26,16 @@ function existingRoutes(): string[] {
   addReloadRoute(router, {});
   addRolloutRoutes(router, { rollouts: unused, stats: unused });
   addSwitchRoutes(router, { config: unused, switches: unused });
+  const costsim = Router();
+  addCostsimRoutes(costsim, unused);
+  return [...routesOf(router, '/admin'), ...routesOf(costsim, '/costsim')];
+}
+
+function routesOf(router: Router, root: string): string[] {
   return (router.stack as unknown as readonly Layer[]).flatMap(({ route }) => {
     const methods = Object.keys(route?.methods ?? {}).filter((method) => method !== '_all');
     const path = route?.path.replace(/:(\w+)/g, '{$1}') ?? '';
-    return methods.map((method) => `${method} /admin${path}`);
+    return methods.map((method) => `${method} ${root}${path}`);
   });
 }
 

@@ -51,7 +51,9 @@ describe('the metrics', () => {
     const { metrics } = aDaemonsMetrics();
     const allowed = ['path', 'route', 'status', 'pool', 'account', 'model', 'result', 'reason'];
     const ofRollouts = ['scheduling', 'rollout', 'arm'];
-    const ours = [...allowed, ...ofRollouts, 'change', 'outcome', 'version', 'node'];
+    const ofDrift = ['estimator', 'against', 'quantile'];
+    const named = ['change', 'outcome', 'version', 'node'];
+    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...named];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
@@ -61,7 +63,7 @@ describe('the metrics', () => {
 
     expect(declared.length).toBeGreaterThan(20);
     for (const { name, help, labelNames } of declared) {
-      expect(name).toMatch(/^slotkeeper_[a-z0-9_]+$/);
+      expect(name).toMatch(/^(slotkeeper|costsim)_[a-z0-9_]+$/);
       expect(help.length).toBeGreaterThan(10);
       if (!/^slotkeeper_(nodejs|process)_/.test(name))
         expect(ours).toEqual(expect.arrayContaining([...labelNames]));
