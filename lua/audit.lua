@@ -28,11 +28,13 @@
 --- @include breaker/checking.lua
 --- @include lib/charges.lua
 --- @include sessions/lane_check.lua
+--- @include waiting/line_check.lua
 
 records.begin()
 charges.begin()
 checking.begin()
 lane_check.begin()
+line_check.begin()
 local most, patience_ms = struct.unpack('<dd', arg_head)
 local differences = {}
 
@@ -92,14 +94,17 @@ each(key_requests, function(id, raw)
   end
   count = count + 1
   lane_check.see(id, lease)
+  line_check.see_lease(id, lease)
   compare('unreaped', id, 0, records.expires_at(lease) < unreaped_before and 1 or 0)
   if lease[LEASE.account] == '' then
     return
   end
-  by_account[lease[LEASE.account]] = (by_account[lease[LEASE.account]] or 0) + 1
-  checking.see(lease)
-  by_model[lease[LEASE.model]] = (by_model[lease[LEASE.model]] or 0) + 1
   count_rules(id, lease)
+  if records.state(lease) ~= STATE.moving then
+    add(by_account, lease[LEASE.account], 1)
+    add(by_model, lease[LEASE.model], 1)
+    checking.see(lease)
+  end
 end)
 
 each(key_inflight, function(name, found)
@@ -158,21 +163,7 @@ each(key_ledger, function(field, raw)
   end
 end)
 
-local waiting, by_state = 0, { 0, 0, 0, 0, 0 }
-each(key_waiters, function(_, raw)
-  waiting = waiting + 1
-  add(by_state, string.byte(raw, 2) or 0, 1)
-end)
-
---- So many waiters have their places between two texts.
-local function compare_places(name, expected, from, to)
-  compare('waiting', name, expected, redis.call('ZLEXCOUNT', key_line, '[' .. from, '(' .. to))
-end
-
-compare('waiting', 'waiters', waiting, tonumber(redis.call('HGET', key_cell, 'waiting') or 0))
-compare_places('line', by_state[WAITING.queued] + by_state[WAITING.parked], 'p', 'r')
-compare_places('laned', by_state[WAITING.laned], 's', 't')
-compare_places('preferring', by_state[WAITING.preferring], 'a', 'b')
+line_check.run(each, compare)
 lane_check.run(each, compare)
 compare('set_aside', 'records', 0, redis.call('HLEN', key_set_aside) - 1)
 return { 'audited', count, unpack(differences) }

@@ -19,7 +19,7 @@
 --- @key replies HASH "daemon:track" -> its last batch on that track and the reply
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
 --- @key waiters HASH "tenant/id" -> a parked acquire (waiting/waiters.lua)
---- @key line ZSET by member: "q" lines of waiters, "r" ready flows, "p" parked waiters
+--- @key line ZSET by member: "q" lines of waiters, "r" ready flows and moves, "p" parked waiters
 --- @key timers ZSET kind and name -> cell time at which something changes by itself
 --- @key demands HASH targets -> number, "#" number -> targets
 --- @key flows HASH pool, "pool TAB tenant" -> virtual times (waiting/flows.lua)
@@ -54,6 +54,7 @@
 --- @reply layout version
 --- @include lib/breaker_terms.lua
 --- @include lib/records.lua
+--- @include lib/moved_records.lua
 --- @include lib/target_records.lua
 --- @include lib/head.lua
 --- @include lib/decimals.lua
@@ -86,6 +87,7 @@
 --- @include scheduler/mixed.lua
 --- @include scheduler/preferred.lua
 --- @include scheduler/choice.lua
+--- @include scheduler/excluding.lua
 --- @include sessions/sessions.lua
 --- @include sessions/sticky.lua
 --- @include waiting/notices.lua
@@ -99,6 +101,8 @@
 --- @rules
 --- @include waiting/waiter_record.lua
 --- @include waiting/waiters.lua
+--- @include waiting/moving.lua
+--- @include waiting/moving_on.lua
 --- @include sessions/preferring.lua
 --- @include sessions/lane_list.lua
 --- @include sessions/lanes.lua
@@ -114,6 +118,7 @@
 --- @include scheduler/daemons.lua
 --- @include scheduler/renew.lua
 --- @include scheduler/release.lua
+--- @include scheduler/attempts.lua
 --- @include scheduler/move.lua
 --- @include breaker/reset.lua
 --- @include scheduler/acquire.lua

@@ -5,7 +5,7 @@
 
 local function end_of(lease, op)
   local flags = op and operations.batch[op + OP.flags] or 0
-  local was_reaped = not op and records.state(lease) ~= STATE.granted
+  local was_reaped = not op and records.state(lease) == STATE.leased
   return { outcome = was_reaped and OUTCOME.reaped or flags % RELEASE.outcomes,
     counts = math.floor(flags / RELEASE.breaker) % 2 == 1, was_reaped = was_reaped,
     of_model = math.floor(flags / RELEASE.model) % 2 == 1,

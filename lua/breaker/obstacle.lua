@@ -19,16 +19,20 @@ local function is_tripped(record, model)
 end
 
 --- The first return of an account for the model, and whether a breaker keeps one away; nil where not
---- all of its accounts are kept away by their health.
-local function look(target)
+--- all of its accounts are kept away, by their health or by being in `excluded`.
+local function look(target, excluded)
   local set, looked, first, tripped = health.blocked(target.model), 0, math.huge, false
-  if not set or set.count < target.accounts then
+  local blocked = set and set.accounts or {}
+  local away = (set and set.count or 0) + (excluded and excluding.count(excluded, target, blocked) or 0)
+  if away < target.accounts then
     return nil
   end
-  for _, account in pairs(set.accounts) do
-    local record = account[ACCOUNT.health]
-    first = math.min(first, reopens_at(record, target.model))
-    tripped = tripped or is_tripped(record, target.model)
+  for _, account in pairs(blocked) do
+    if not (excluded and excluding.has(excluded, account)) then
+      local record = account[ACCOUNT.health]
+      first = math.min(first, reopens_at(record, target.model))
+      tripped = tripped or is_tripped(record, target.model)
+    end
     looked = looked + 1
     if looked == BREAKER.looks then
       break
@@ -37,13 +41,13 @@ local function look(target)
   return first, tripped
 end
 
---- nil where something else stands in the way.
-function obstacle.of(targets)
+--- nil where something else stands in the way. `excluded`: accounts that do not count, if any.
+function obstacle.of(targets, excluded)
   local first, tripped = math.huge, false
   for t = 1, #targets do
     local target = targets[t]
     if target and target.accounts > 0 then
-      local at, by_breaker = look(target)
+      local at, by_breaker = look(target, excluded)
       if not at then
         return nil
       end

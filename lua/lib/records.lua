@@ -79,15 +79,6 @@ function records.extend(lease, expires_at)
   lease[LEASE.raw] = sub(raw, 1, EXPIRES_AT) .. pack('<d', expires_at) .. sub(raw, EXPIRES_AT + 9)
 end
 
---- The same record after a move; all that is not named here stays to the byte.
-function records.relocate(lease, account, model, fence)
-  local raw, flags = lease[LEASE.raw], lease[LEASE.flags]
-  local attempt, named = unpack_from('<I2B', raw, PACKED.attempt + 1)
-  lease[LEASE.raw] = pack('<BBI2d', 1, flags, model, fence) .. sub(raw, EXPIRES_AT + 1, PACKED.attempt)
-    .. pack('<I2Bc0', attempt % 65535 + 1, #account, account) .. sub(raw, LEASE_FIXED + 2 + named)
-  lease[LEASE.model], lease[LEASE.fence], lease[LEASE.account] = model, fence, account
-end
-
 --- schema, flags (1: in use, 2: has rates, 4: has a breaker), class, index, limit, capacity = limit x
 --- weight; behind them the rates (interval and burst in ms of requests, then of tokens), then the
 --- breaker (lib/breaker_terms.lua), and, for an account with a breaker or of a `mixed` class, the

@@ -7,10 +7,11 @@ local DROPPED = { false, false, false, false, false } -- a lease that answers to
 requests.dropped = DROPPED
 local puts, put_count, drops, drop_count = {}, 0, {}, 0 -- kept lists, see operations.lua
 local asides, strays
+local changed -- id without a slot -> its lease as this batch has left it; false for none
 local read_lease, fill_plain = records.read_lease, records.fill_plain
 
 function requests.begin()
-  asides, strays = {}, {}
+  asides, strays, changed = {}, {}, false
   put_count, drop_count = 0, 0
 end
 
@@ -65,7 +66,8 @@ function requests.look_up(id, raw)
   if slot then
     return requests.get(slot)
   end
-  return raw and not finished.known(id) and (read_lease(raw, {}) or set_aside(id, raw))
+  return not finished.known(id)
+    and (changed and changed[id] or raw and (read_lease(raw, {}) or set_aside(id, raw)))
 end
 
 --- The table of a lease that begins under an id of this slot, if it has one.
@@ -90,6 +92,13 @@ function requests.put(id, slot, lease)
   end
   puts[put_count + 1], puts[put_count + 2] = id, lease[LEASE.raw]
   put_count = put_count + 2
+end
+
+--- A lease that is held has changed: whoever looks at it again in this batch sees that.
+function requests.change(id, slot, lease)
+  changed = changed or {}
+  changed[id] = lease
+  requests.put(id, slot, lease)
 end
 
 --- Nothing is held under `id` any more, nor again in this batch: drops are written after puts.

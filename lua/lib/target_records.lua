@@ -12,6 +12,21 @@ function target_records.serves(account, model)
   return false
 end
 
+--- Whether the target leads to the account, in use or not.
+function target_records.leads_to(target, account)
+  local home, tiers = account[ACCOUNT.home], target.tiers
+  for i = 1, #tiers do
+    for j = 1, #tiers[i] do
+      local number = tiers[i][j]
+      if number == home
+        or number == home + CLASS.mixed and target_records.serves(account, target.model) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 --- The classes of a tier. `aside` holds those of its accounts that may not serve all of their models
 --- just now.
 local function read_tier(raw, at)

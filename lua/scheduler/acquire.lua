@@ -7,6 +7,9 @@ end
 --- Answers for an id that is not new. The same lease again lives on as its caller will trust it.
 local function answer_again(op, id, slot, lease)
   if lease and records.claim(lease) == operations.batch[op + OP.claim] then
+    if records.state(lease) == STATE.moving then
+      return deny(REASON.pool_full)
+    end
     local account = accounts.get(lease[LEASE.account])
     return operations.answer(TAG.replayed, sessions.detail_before(lease), lease[LEASE.model],
       account and account[ACCOUNT.index], lease[LEASE.fence], leases.extend(op, id, slot, lease))

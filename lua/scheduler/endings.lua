@@ -1,10 +1,9 @@
 -- How leases end: settled with every rule that they were charged to, once.
 local holders = {} -- a kept list, see lib/order.lua
 
---- Settles a lease, whose charges were read, with every term that it was charged to: one on nothing
---- but a lane with none.
+--- Settles a lease, whose charges were read, with every term that it was charged to, if any.
 local function settle_terms(id, lease, op)
-  if lease[LEASE.account] == '' then
+  if math.floor(lease[LEASE.flags] / ACQUIRE.bound) % 2 == 0 then
     return
   end
   local name = tenants.name_in(id)
@@ -19,7 +18,7 @@ end
 --- Returns how the lease has ended, with what a late release may need.
 local function end_bound(id, lease, op, how)
   charges.read(lease)
-  if lease[LEASE.state] == STATE.granted then
+  if lease[LEASE.state] ~= STATE.leased then
     waiters.forget(id)
   end
   settle_terms(id, lease, op)
@@ -55,7 +54,9 @@ end
 function endings.take_back(id)
   local slot = operations.slot(id)
   local lease = requests.look_up(id, redis.call('HGET', key_requests, id))
-  if lease then
+  if lease and records.state(lease) == STATE.moved then
+    moving_on.take_back(id, slot, lease)
+  elseif lease then
     rules.settle_all({ lease }, { accounts.get(lease[LEASE.account]) or false }, {}, 1)
     charges.read(lease)
     settle_terms(id, lease, nil)

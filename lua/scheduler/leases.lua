@@ -33,7 +33,8 @@ function leases.extend(op, id, slot, lease)
   local expires_at =
     math.max(records.expires_at(lease), cell.now + operations.batch[op + OP.lease_ms])
   records.extend(lease, expires_at)
-  if records.state(lease) == STATE.granted then
+  local state = records.state(lease)
+  if state ~= STATE.leased and state ~= STATE.moving then
     records.set_state(lease, STATE.leased)
     waiters.forget(id)
   end

@@ -1,11 +1,23 @@
 -- renew: a held lease lives on. register: a holder brings back a lease that the store has lost.
 
+--- Its holder has not heard yet where it has moved: it lives on, and that claims nothing.
+local function extend_unheard(op, id, slot, lease)
+  local expires_at =
+    math.max(records.expires_at(lease), cell.now + operations.batch[op + OP.lease_ms])
+  records.extend(lease, expires_at)
+  requests.put(id, slot, lease)
+  return expires_at
+end
+
 local function extend_own(op, id, slot)
   local lease, fence = requests.get(slot), operations.batch[op + OP.fence]
-  if not lease or lease[LEASE.fence] ~= fence then
+  if lease and lease[LEASE.fence] == fence then
+    operations.answer(TAG.renewed, 0, 0, 0, fence, leases.extend(op, id, slot, lease))
+  elseif lease and fence > 0 and moved_records.before(lease) == fence then
+    operations.answer(TAG.renewed, 0, 0, 0, fence, extend_unheard(op, id, slot, lease))
+  else
     return false
   end
-  operations.answer(TAG.renewed, 0, 0, 0, fence, leases.extend(op, id, slot, lease))
   return true
 end
 

@@ -40,19 +40,11 @@ end
 
 --- The first of the targets that the account serves and is not sick for, or nil.
 local function served_by(account, targets)
-  local home = account[ACCOUNT.home]
   for t = 1, #targets do
     local target = targets[t]
-    local tiers = target and target.tiers or {}
-    for i = 1, #tiers do
-      for j = 1, #tiers[i] do
-        local number = tiers[i][j]
-        if (number == home
-          or number == home + CLASS.mixed and target_records.serves(account, target.model))
-          and not health.is_sick(account, target.model) then
-          return t
-        end
-      end
+    if target and target_records.leads_to(target, account)
+      and not health.is_sick(account, target.model) then
+      return t
     end
   end
 end

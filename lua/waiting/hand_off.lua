@@ -1,6 +1,6 @@
 -- A freed slot passes to a waiter inside the very script that freed it. The candidates are the
--- heads of the demands that somebody waits for: first tenants below their reserved slots, then
--- whoever is furthest behind the virtual time of its pool.
+-- heads of the demands that somebody waits for: first tenants below their reserved slots, then moves
+-- (moving.lua), then whoever is furthest behind the virtual time of its pool.
 -- A bounded number of waiters is looked at in one tick; `hand_off.more` tells that others may be.
 
 function hand_off.begin()
@@ -77,6 +77,10 @@ local function try(head)
   local targets = head.targets
   if not targets then
     redis.call('ZREM', key_line, head.entry)
+  elseif head.id then
+    if not moving_on.try(head) then
+      return false, false
+    end
   elseif flows.is_placed(flows.of(targets.home, head.tenant), head.demand, head.entry) then
     local account, number = choice.pick(targets)
     if not account then

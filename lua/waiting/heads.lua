@@ -9,12 +9,13 @@ end
 function heads.targets_of(demand)
   if lines[demand] == nil then
     local line = redis.call('HGET', key_demands, '#' .. demand)
-    lines[demand] = line and choice.read_line(line) or false
+    local read = demand < DEMANDS.most and choice.read_line or moving.targets_of
+    lines[demand] = line and read(line) or false
   end
   return lines[demand]
 end
 
---- The head of a demand's ready flows: rank, lag in tags, tenant; nil where nobody is ready.
+--- The head of a demand's ready flows, or of a line of moves: rank, lag in tags, tenant; nil where nobody is ready.
 local function look(from)
   local entry = redis.call('ZRANGEBYLEX', key_line, from, '(s', 'LIMIT', 0, 1)[1]
   if not entry then
@@ -22,6 +23,9 @@ local function look(from)
   end
   local demand = tonumber(string.sub(entry, 2, 5), 16)
   local targets = heads.targets_of(demand)
+  if demand >= DEMANDS.most then
+    return moving_on.head(entry, demand, targets)
+  end
   local tag = tonumber(string.sub(entry, 7, 22))
   return { entry = entry, demand = demand, targets = targets, tenant = string.sub(entry, 23),
     rank = string.byte(entry, 6), lag = targets and tag - pools.of(targets.home).time or 0 }

@@ -7,7 +7,8 @@ end
 
 --- A number for a demand that has none, or nil where there are too many.
 local function new_number(line)
-  local number = (redis.call('HLEN', key_demands) - 1) / 2
+  local number = tonumber(redis.call('HGET', key_demands, DEMANDS.next) or nil)
+    or math.floor((redis.call('HLEN', key_demands) - 1) / 2)
   if number >= DEMANDS.most and cell.waiting == 0 then
     redis.call('DEL', key_demands)
     redis.call('HSET', key_demands, SENTINEL.name, 0)
@@ -16,7 +17,7 @@ local function new_number(line)
   if number >= DEMANDS.most then
     return nil
   end
-  redis.call('HSET', key_demands, line, number, '#' .. number, line)
+  redis.call('HSET', key_demands, line, number, '#' .. number, line, DEMANDS.next, number + 1)
   return number
 end
 
@@ -62,7 +63,8 @@ function queue.is_behind(targets, id)
   return hand_off.more or number and flow.demands[number] ~= nil
 end
 
-local function order_of(arrived, priority)
+--- Where a waiter stands that came then.
+function queue.order_of(arrived, priority)
   return string.format('%015.0f%08.0f', arrived + priority * WAITING.step_ms, cell.next_arrival())
 end
 
@@ -78,7 +80,7 @@ local function new_waiter(op, id, targets, number)
   return { id = id, demand = number, lease_ms = batch[op + OP.lease_ms], claim = batch[op + OP.claim],
     tokens = batch[op + OP.tokens], reserve = batch[op + OP.reserve], arrived = arrived,
     deadline = arrived + batch[op + OP.wait_ms], daemon = arg_daemon, pool = targets.home,
-    order = order_of(arrived, math.floor(batch[op + OP.flags] / ACQUIRE.priority)),
+    order = queue.order_of(arrived, math.floor(batch[op + OP.flags] / ACQUIRE.priority)),
     tenant = tenants.name_in(id), session = sessions.of(op) }
 end
 

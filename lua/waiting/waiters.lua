@@ -65,9 +65,9 @@ function waiters.discard(flow, demand, id, place)
   set_aside(id)
 end
 
---- To its place in its tenant's line, unless its session keeps it elsewhere for a while.
+--- To its place in its tenant's line, unless it waits elsewhere: for a move, or for its session.
 function waiters.enqueue(waiter)
-  if waiter.session and sessions.holds_back(waiter) then
+  if moving.holds_back(waiter) or waiter.session and sessions.holds_back(waiter) then
     return
   end
   waiter.state = WAITING.queued
@@ -124,6 +124,7 @@ function waiters.remove(waiter)
   timers.clear('d', waiter.id)
   seen[waiter.id] = false
   cell.count_waiters(-1)
+  moving.removed(waiter)
 end
 
 --- The same of one that gets nothing.
@@ -132,10 +133,12 @@ function waiters.give_up(waiter)
   sessions.left(waiter)
 end
 
---- The waiter is refused: remembered under its id, and told to its daemon.
+--- The waiter is refused: told to its daemon, and remembered under its id unless a lease is still held there.
 function waiters.refuse(waiter, reason, retry_after_ms)
   waiters.give_up(waiter)
-  finished.remember(waiter.id, END.refused .. string.char(reason))
+  if not moving.is_one(waiter) then
+    finished.remember(waiter.id, END.refused .. string.char(reason))
+  end
   notices.tell(waiter.daemon, waiter.id,
     operations.packed(TAG.denied, reason, 0, 0, 0, retry_after_ms), tenant_rates.none, 0)
 end

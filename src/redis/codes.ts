@@ -86,10 +86,12 @@ export const CODES = {
     claim: 6,
     exclude: 6,
     tokens: 7,
+    patience: 7,
     retry_after: 8,
     wait_ms: 8,
     arrived_at: 5,
     reserve: 9,
+    since: 9,
     fields: 9,
   },
   LEASE: {
@@ -177,8 +179,17 @@ export const CODES = {
   STICKY: { hit: 1, spilled: 2, rebound: 3, bound: 4 },
   /** Flags of a release beside its outcome: what it tells of the use. */
   RELEASE: { outcomes: 16, cost: 16, tokens: 32, breaker: 64, model: 128 },
-  /** State of a request's record. */
-  STATE: { leased: 1, granted: 2 },
+  /**
+   * State of a request's record. `moving`: it waits for another account, and has none; `moved`: it
+   * has one that its holder has not claimed.
+   */
+  STATE: { leased: 1, granted: 2, moving: 3, moved: 4 },
+  /**
+   * A lease without an account, which waits for another one: the flag that tells of its past, what
+   * its record says in place of an account and of a model; lines of such waiters that there may be
+   * at once, their rank among the heads of demands, and the numbers that a priority may have.
+   */
+  MOVES: { flag: 4, nowhere: "'-'", no_model: 65_535, lines: 64, rank: 48.5, priorities: 16 },
   /** State of a parked acquire, and what bounds its waiting. */
   WAITING: {
     queued: 1,
@@ -186,6 +197,7 @@ export const CODES = {
     granted: 3,
     preferring: 4,
     laned: 5,
+    moving: 6,
     claim_ms: 2000,
     unpark: 64,
     step_ms: 1000,
@@ -250,7 +262,7 @@ export const CODES = {
   /** How often a budget starts afresh. */
   PERIOD: { none: 1, day: 2, month: 3 },
   SPEND: { most: 50_000, runs: 100_000, forget: 100 },
-  DEMANDS: { most: 4096 },
+  DEMANDS: { most: 4096, next: "'next'" },
   TIMERS: { most: 64 },
   HANDING: { most: 128, demands: 64 },
   REPLIES: { tracks: 64, forget_ms: 60_000, forget_most: 2 },

@@ -38,6 +38,12 @@ export interface SwitchedSchedulerOptions {
   readonly config: Pick<Config, 'accounts' | 'scheduler'>;
 }
 
+const NOBODY_ELSE = {
+  ...({ kind: 'denied', reason: 'no_account_for_model' } as const),
+  retryAfterMs: undefined,
+  hasAccount: true,
+};
+
 /** No lease of the heart has it: fences begin at the cell's first incarnation, far above. */
 const NO_FENCE = 1;
 
@@ -146,9 +152,7 @@ export class SwitchedScheduler {
   #move(lease: Lease, { targets = lease.targets, exclude = [] }: MoveReport): MoveResult {
     const tried = new Set([...exclude, lease.account]);
     const found = this.#choose(targets, lease.target.pool, tried);
-    if (found === undefined) {
-      return { kind: 'denied', reason: 'no_account_for_model', retryAfterMs: undefined };
-    }
+    if (found === undefined) return NOBODY_ELSE;
     lease.moved({ ...found, fence: NO_FENCE, expiresAtMs: lease.expiresAtMs });
     return { kind: 'moved' };
   }

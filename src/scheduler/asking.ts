@@ -11,7 +11,7 @@ import type { AcquireRequest } from './types.ts';
 import { DEFAULT_PRIORITY, claimOf } from './wire.ts';
 import type { SessionWish } from './wire.ts';
 
-const LOWEST_PRIORITY = 9;
+export const LOWEST_PRIORITY = 9;
 export const MAX_WAIT_MS = 86_400_000;
 const MAX_TOKENS = 2 ** 32 - 1;
 
@@ -48,10 +48,10 @@ export class Asking {
       demand !== undefined && session === undefined
         ? demand.claim(holder, life)
         : claimOf(holder, `${demand?.text}\n${session?.digest}\n${session?.isLane}`, life);
-    check('waitMs', waitMs, MAX_WAIT_MS);
-    check('priority', priority, LOWEST_PRIORITY);
-    check('tokens', tokens, MAX_TOKENS);
-    check('reserveMicro', reserveMicro, MAX_AMOUNT_MICRO);
+    checkNumber('waitMs', waitMs, MAX_WAIT_MS);
+    checkNumber('priority', priority, LOWEST_PRIORITY);
+    checkNumber('tokens', tokens, MAX_TOKENS);
+    checkNumber('reserveMicro', reserveMicro, MAX_AMOUNT_MICRO);
     // One literal: spreading one object into another costs microseconds.
     const { prefer } = request;
     return {
@@ -105,7 +105,8 @@ function sessionOf({ session, lane = false, targets }: AcquireRequest): SessionW
   });
 }
 
-function check(name: string, value: number, most: number): void {
+/** Throws `invalid_params` for what is not a whole number from 0 to `most`. */
+export function checkNumber(name: string, value: number, most: number): void {
   if (!Number.isInteger(value) || value < 0 || value > most) throw invalid(name, 0, most);
 }
 

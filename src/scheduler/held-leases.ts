@@ -10,7 +10,15 @@ import type { AcquireOperation } from './wire.ts';
 /** What was asked for a lease: renewing it, and registering it after a loss of data, need that. */
 export type Asked = Pick<
   AcquireOperation,
-  'id' | 'leaseMs' | 'claim' | 'isFresh' | 'waitMs' | 'tokens' | 'reserveMicro' | 'session'
+  | 'id'
+  | 'leaseMs'
+  | 'claim'
+  | 'isFresh'
+  | 'waitMs'
+  | 'priority'
+  | 'tokens'
+  | 'reserveMicro'
+  | 'session'
 >;
 
 /**

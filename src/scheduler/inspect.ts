@@ -119,6 +119,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   flow: 'the count of the tenant at the pool is not the number of its leases there',
   reserved: 'what the ledger holds reserved is not the sum of the leases’ reserves',
   waiting: 'the number of waiters is not what the queue holds',
+  moving: 'it waits for another account, but its lease is gone or has one',
   lane: 'the lane has more than one holder',
   lane_owner: 'the owner of the lane is gone',
   unreaped: 'the lease expired and was not reaped',

@@ -120,6 +120,11 @@ export class Lease implements AsyncDisposable {
     return this.#grant.fence;
   }
 
+  /** Whether its holder has given it back. */
+  get isReleased(): boolean {
+    return this.#released !== undefined;
+  }
+
   /** Whether a move was not confirmed: its fence may be another one by now. */
   get isUncertain(): boolean {
     return this.#isUncertain;
@@ -152,8 +157,10 @@ export class Lease implements AsyncDisposable {
 
   /**
    * Gives the account back with the outcome of its attempt and takes another one for the same
-   * request, in one step. With nothing free it is denied, and held as before. Rejects with
-   * `store_unavailable` when the store did not confirm in time: then the lease can only be released.
+   * request, in one step. With nothing free it waits for as long as the report says, holding no
+   * account, or is denied at once and held as before. Rejects with `store_unavailable` when the store
+   * did not confirm in time, and with `client_closed` when the wait was given up: then the lease can
+   * only be released.
    */
   move(report: MoveReport): Promise<MoveResult> {
     if (this.#released !== undefined || this.#isUncertain) return Promise.resolve({ kind: 'lost' });

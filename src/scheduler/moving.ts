@@ -1,104 +1,152 @@
-// One move of a held lease, from the question to its answer. It tells the lease where it is held
-// before anything else hears of the answer, so nobody asks by its old fence any more.
+// One move of a held lease, from the question to its end: at once, or after it has waited without an
+// account (waiting.ts). It knows no lease: who asked is told where the request is held now.
 import { AppError } from '../core/errors.ts';
-import type { SchedulerEmitter } from '../core/events.ts';
 import { CODES, namesByCode } from '../redis/codes.ts';
 import type { Target } from '../core/domain.ts';
+import { MAX_WAIT_MS, checkNumber, LOWEST_PRIORITY } from './asking.ts';
 import type { Pending } from './batcher.ts';
 import type { CellLink } from './cell-link.ts';
 import type { Demands } from './demands.ts';
-import { NO_ACCOUNT, type Lease } from './lease.ts';
-import { DENIAL_RETRY_MS, mistakeOf } from './refusals.ts';
-import type { Renewals } from './renewals.ts';
+import { NO_ACCOUNT, type Place } from './lease.ts';
+import { DENIAL_RETRY_MS, gaveUp, mistakeOf } from './refusals.ts';
 import type { Answer } from './replies.ts';
-import type { MoveReport, MoveResult } from './types.ts';
+import type { MoveDenial, MoveReport } from './types.ts';
+import type { Queued, Waiting } from './waiting.ts';
 import type { MoveOperation } from './wire.ts';
 
 const TAG = CODES.TAG;
 const REASONS = namesByCode(CODES.REASON);
 const MAX_EXCLUDED = 16;
 
+/** What is asked of the heart, and what its waiting needs. */
+export interface MoveAsked extends MoveOperation {
+  readonly targets: readonly Target[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a move ends. */
+export type MoveEnd =
+  | { readonly kind: 'moved'; readonly place: Place; readonly sentAt: number }
+  | MoveDenial
+  | { readonly kind: 'lost' };
+
 export interface MovingOptions {
   readonly link: CellLink;
-  readonly events: SchedulerEmitter;
-  readonly renewals: Renewals;
-  readonly resolve: (result: MoveResult) => void;
-  readonly reject: (error: AppError) => void;
+  readonly waiting: Waiting;
+  /** Whether anybody waits for its end still. */
+  readonly isWanted: () => boolean;
+  readonly told: (end: MoveEnd) => void;
+  /** Perhaps moved all the same, or waiting: nobody knows. */
+  readonly failed: (error: AppError) => void;
+  /** Refused before anything has changed. */
+  readonly refused: (error: AppError) => void;
+}
+
+/** The request that moves. */
+export interface Movable {
+  /** "tenant/id". */
+  readonly key: string;
+  readonly fence: number;
+  readonly leaseMs: number;
+  readonly account?: string;
+  readonly targets: readonly Target[];
+  /** How long in ms it had been queued before its first account, as far as that is known. */
+  readonly queuedMs?: number;
+  readonly priority?: number | undefined;
 }
 
 /** The operation that moves a lease. Throws `invalid_params` for what cannot be asked. */
-export function moveOf(lease: Lease, report: MoveReport, demands: Demands): MoveOperation {
-  const { targets = lease.targets, exclude = [] } = report;
+export function moveOf(held: Movable, report: MoveReport, demands: Demands): MoveAsked {
+  const { targets = held.targets, exclude = [], waitMs = 0, signal } = report;
   const { outcome, retryAfterMs, countsForBreaker, scope } = report;
+  const { priority = held.priority } = report;
   if (exclude.length > MAX_EXCLUDED || exclude.some((name) => /[\t\n]/.test(name))) {
     throw new AppError('invalid_params', `exclude names at most ${MAX_EXCLUDED} accounts.`, {
       param: 'exclude',
     });
   }
-  if (lease.account === NO_ACCOUNT) {
+  if (held.account === NO_ACCOUNT) {
     throw new AppError('invalid_params', 'A lane alone has no account to move from.');
   }
+  checkNumber('waitMs', waitMs, MAX_WAIT_MS);
+  if (priority !== undefined) checkNumber('priority', priority, LOWEST_PRIORITY);
   return {
     kind: 'move',
-    id: lease.key,
+    id: held.key,
     demand: demands.of(targets).text,
-    fence: lease.fence,
-    leaseMs: lease.leaseMs,
+    fence: held.fence,
+    leaseMs: held.leaseMs,
     outcome,
     retryAfterMs,
     countsForBreaker,
     scope,
     exclude: exclude.join('\t'),
+    waitMs,
+    ...(held.queuedMs !== undefined && { queuedMs: held.queuedMs }),
+    ...(priority !== undefined && { priority }),
+    targets,
+    signal,
   };
 }
 
-export class Moving implements Pending {
-  readonly op: MoveOperation;
-  readonly sentAt = performance.now();
+export class Moving implements Pending, Queued {
+  readonly op: MoveAsked;
+  /** performance.now() before the store decided, at the latest. */
+  sentAt = performance.now();
   /** Whatever else is asked for the id must know the new fence. */
   readonly blocksId = true;
-  readonly #lease: Lease;
-  readonly #targets: readonly Target[];
   readonly #options: MovingOptions;
+  #hasWaited = false;
 
-  constructor(lease: Lease, op: MoveOperation, targets: readonly Target[], options: MovingOptions) {
+  constructor(op: MoveAsked, options: MovingOptions) {
     this.op = op;
-    this.#lease = lease;
-    this.#targets = targets;
     this.#options = options;
   }
 
   answered(answer: Answer): void {
-    const { resolve, reject } = this.#options;
+    const { told, refused } = this.#options;
     if (answer.tag === TAG.moved) this.#moved(answer);
-    else if (answer.tag === TAG.lost) resolve({ kind: 'lost' });
+    else if (answer.tag === TAG.queued) this.#queue(answer);
+    else if (answer.tag === TAG.lost) told({ kind: 'lost' });
     else if (answer.tag === TAG.denied) {
       const reason = REASONS[answer.detail] ?? 'pool_full';
       const retryAfterMs = answer.at < 0 ? undefined : Math.ceil(answer.at) || DENIAL_RETRY_MS;
-      resolve({ kind: 'denied', reason, retryAfterMs });
-    } else reject(mistakeOf(answer));
+      told({ kind: 'denied', reason, retryAfterMs, hasAccount: !this.#hasWaited });
+    } else if (this.#hasWaited) this.failed(mistakeOf(answer));
+    else refused(mistakeOf(answer));
   }
 
-  /** Perhaps moved all the same: the lease is ended by its id then. */
   failed(error: AppError): void {
-    this.#lease.moved(undefined);
-    this.#options.reject(error);
+    this.#options.failed(error);
+  }
+
+  gaveUp(error: AppError): void {
+    this.#options.failed(error);
+  }
+
+  /** Its request is the store's alone. */
+  servedLocally(): boolean {
+    return false;
+  }
+
+  #queue(answer: Answer): void {
+    const { waiting, isWanted } = this.#options;
+    this.#hasWaited = true;
+    if (isWanted()) waiting.add(this, answer);
+    else this.gaveUp(gaveUp());
   }
 
   #moved({ detail: targetIndex, account: index, fence, at: expiresAtMs }: Answer): void {
-    const { link, events, renewals, resolve } = this.#options;
-    const { account: from, target: left } = this.#lease;
+    const { link, told } = this.#options;
     const account = link.accountName(index);
-    const target = this.#targets[targetIndex];
+    const target = this.op.targets[targetIndex];
     if (account === undefined || target === undefined) {
       this.failed(
         new AppError('internal', 'The store moved to an account that this daemon does not know.'),
       );
       return;
     }
-    this.#lease.moved({ account, target, targetIndex, fence, expiresAtMs });
-    renewals.extended(this.#lease, this.sentAt);
-    events.emit('moved', { from, left, outcome: this.op.outcome, to: account, target });
-    resolve({ kind: 'moved' });
+    const place = { account, target, targetIndex, fence, expiresAtMs };
+    told({ kind: 'moved', place, sentAt: this.sentAt });
   }
 }

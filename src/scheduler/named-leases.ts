@@ -3,25 +3,43 @@
 import type { CancelResult, ReleaseResult } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import { CODES } from '../redis/codes.ts';
+import type { Desk } from './acquiring.ts';
+import type { Pending } from './batcher.ts';
+import { Demands } from './demands.ts';
+import type { Place } from './lease.ts';
 import type { LeaseClaims } from './lease-token.ts';
+import { Moving, moveOf } from './moving.ts';
+import type { MoveAsked, MoveEnd } from './moving.ts';
 import { keyOf } from './refusals.ts';
 import { releaseOf } from './releasing.ts';
-import { registration, type Renewals } from './renewals.ts';
+import { registration } from './renewals.ts';
 import type { Answer } from './replies.ts';
 import type { TokenSecret } from './token-secret.ts';
-import type { LeaseRef, ReleaseReport, RenewRef, RenewResult } from './types.ts';
+import type {
+  LeaseRef,
+  MoveRef,
+  NamedMoveReport,
+  NamedMoveResult,
+  ReleaseReport,
+  RenewRef,
+  RenewResult,
+} from './types.ts';
 import type { Operation } from './wire.ts';
 
 const TAG = CODES.TAG;
 
-export interface NamedLeasesOptions {
+export interface NamedLeasesOptions extends Pick<
+  Desk,
+  'link' | 'renewals' | 'waiting' | 'isStopping'
+> {
   readonly submit: (op: Operation) => Promise<Answer>;
-  readonly renewals: Renewals;
+  readonly send: (pending: Pending) => void;
   readonly secret: TokenSecret;
 }
 
 export class NamedLeases {
   readonly #options: NamedLeasesOptions;
+  readonly #demands = new Demands();
 
   constructor(options: NamedLeasesOptions) {
     this.#options = options;
@@ -57,6 +75,34 @@ export class NamedLeases {
     throw new AppError('invalid_params', message, { param: 'leaseToken' });
   }
 
+  /**
+   * See Scheduler.move; `leaseMs` is checked already. Its place in the queue is its caller's: it stays
+   * when the call is given up, and who asks again by the same fence finds it, or where it has led.
+   */
+  async move(ref: MoveRef, report: NamedMoveReport, leaseMs: number): Promise<NamedMoveResult> {
+    const key = keyOf(ref);
+    const claims = this.#claimsOf(ref);
+    const own = this.#options.renewals.get(key);
+    if (own?.fence === ref.fence) {
+      const result = await own.move(report);
+      return result.kind === 'moved' ? placeOf(own) : result;
+    }
+    const { targets } = report;
+    const end = await this.#move(moveOf({ ...ref, key, leaseMs, targets }, report, this.#demands));
+    if (end.kind !== 'moved') return end;
+    const { account, target, fence, expiresAtMs } = end.place;
+    const again = claims && { ...claims, account, ...target, fence, expiresAtMs };
+    return { ...placeOf(end.place), token: again && this.#options.secret.seal(again) };
+  }
+
+  #move(op: MoveAsked): Promise<MoveEnd> {
+    const { send, link, waiting, isStopping } = this.#options;
+    return new Promise((told, failed) => {
+      const isWanted = (): boolean => !isStopping();
+      send(new Moving(op, { link, waiting, isWanted, told, failed, refused: failed }));
+    });
+  }
+
   async release(ref: LeaseRef, report: ReleaseReport): Promise<ReleaseResult> {
     const op = releaseOf({ id: keyOf(ref), fence: ref.fence }, report);
     this.#renewNoMore(op.id);
@@ -77,4 +123,8 @@ export class NamedLeases {
     const lease = renewals.get(id);
     if (lease !== undefined) renewals.remove(lease);
   }
+}
+
+function placeOf({ account, target, fence, expiresAtMs }: Omit<Place, 'targetIndex'>) {
+  return { kind: 'moved', account, target, fence, expiresAtMs, token: undefined } as const;
 }

@@ -117,6 +117,11 @@ export class Renewals implements Service {
     return this.#held.find(id)?.lease;
   }
 
+  /** What was asked for it, while it is held. */
+  asked(lease: Lease): Asked | undefined {
+    return this.#held.at(lease)?.asked;
+  }
+
   /** The store has never heard of it: there is nothing to give back. */
   isLocal(lease: Lease): boolean {
     return this.#held.at(lease)?.standing === 'local';

@@ -2,7 +2,6 @@
 // (lua/tick.lua); this makes sure that what was taken comes back, whatever is lost on the way.
 import { nanoid } from 'nanoid';
 import type { CancelResult, ReleaseResult, Target } from '../core/domain.ts';
-import { AppError } from '../core/errors.ts';
 import { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
 import { CODES } from '../redis/codes.ts';
@@ -11,6 +10,7 @@ import { loadScripts } from '../redis/scripts.ts';
 import { Acquiring } from './acquiring.ts';
 import type { Caller, Desk } from './acquiring.ts';
 import { Batcher } from './batcher.ts';
+import type { Pending } from './batcher.ts';
 import { CellLink } from './cell-link.ts';
 import type { AdmissionPolicy, SchedulerTenant } from './admission.ts';
 import { Asking } from './asking.ts';
@@ -20,7 +20,7 @@ import { NoticeChannel } from './notices.ts';
 import type { Lease } from './lease.ts';
 import { NamedLeases } from './named-leases.ts';
 import type { SchedulerAccount } from './plan.ts';
-import { DENIAL_MESSAGES, denialError, gaveUp, shuttingDown } from './refusals.ts';
+import { denialError, gaveUp, shuttingDown } from './refusals.ts';
 import { CellRegistry } from './registry.ts';
 import { Keeping } from './keeping.ts';
 import { Renewals } from './renewals.ts';
@@ -29,6 +29,9 @@ import type {
   AcquireResult,
   LaneOptions,
   LeaseRef,
+  MoveRef,
+  NamedMoveReport,
+  NamedMoveResult,
   ReleaseReport,
   RenewRef,
   RenewResult,
@@ -36,7 +39,7 @@ import type {
 } from './types.ts';
 import { TokenSecret } from './token-secret.ts';
 import { Unconfirmed } from './unconfirmed.ts';
-import { reapAll, untilGranting } from './settling.ts';
+import { pingCell, reapAll, untilGranting } from './settling.ts';
 import { StoreWatch } from './store-watch.ts';
 import { Terms } from './terms.ts';
 import { Upkeep } from './upkeep.ts';
@@ -99,12 +102,8 @@ export class Scheduler implements Service {
     this.#asking = new Asking({ daemon: this.id, leaseMs, maxLeaseMs: options.maxLeaseMs });
     this.#terms = new Terms(redis, scripts, keys);
     const { checkIntervalMs } = options;
-    this.#waiting = new Waiting({
-      submit,
-      tick: () => this.#batcher.tick(),
-      events,
-      checkIntervalMs,
-    });
+    const tick = (): Promise<unknown> => this.#batcher.tick();
+    this.#waiting = new Waiting({ submit, tick, events, checkIntervalMs });
     this.#channel = new NoticeChannel({
       redis,
       channel: keys.channel(this.id),
@@ -112,8 +111,9 @@ export class Scheduler implements Service {
       onOpen: this.#waiting.askAll,
     });
     this.#secret = new TokenSecret({ redis, key: keys.cell, events });
-    this.#named = new NamedLeases({ submit, renewals: this.#renewals, secret: this.#secret });
     this.#desk = this.#newDesk();
+    const secret = this.#secret;
+    this.#named = new NamedLeases({ ...this.#desk, submit, send: this.#send, secret });
     this.#upkeep = new Upkeep({
       ...options,
       scripts,
@@ -123,6 +123,8 @@ export class Scheduler implements Service {
     });
   }
 
+  readonly #send = (pending: Pending): void => this.#batcher.send(pending);
+
   #newDesk(): Desk {
     const { local } = this.#options;
     const events = this.events;
@@ -131,15 +133,15 @@ export class Scheduler implements Service {
       events,
       renewals: this.#renewals,
       unconfirmed: this.#unconfirmed,
+      waiting: this.#waiting,
+      isStopping: () => this.#isStopping,
     };
     const own = { daemon: this.id, watch: this.#watch, events };
     return {
       ...told,
-      keeper: new Keeping({ ...told, send: (pending) => this.#batcher.send(pending) }),
-      waiting: this.#waiting,
+      keeper: new Keeping({ ...told, send: this.#send }),
       seal: this.#secret.seal,
       local: local && new LocalGrants(local, { ...own, desk: () => this.#desk }),
-      isStopping: () => this.#isStopping,
     };
   }
 
@@ -172,22 +174,16 @@ export class Scheduler implements Service {
   /** Begins to renew, to reap in idleness and to audit. `configure` comes first. */
   async start(): Promise<void> {
     await untilGranting(() => this.#batcher.tick());
-    await this.#secret.start();
-    await this.#renewals.start();
-    await this.#unconfirmed.start();
-    await this.#waiting.start();
-    await this.#channel.start();
-    await this.#upkeep.start();
+    const parts = [this.#secret, this.#renewals, this.#unconfirmed, this.#waiting, this.#channel];
+    for (const part of [...parts, this.#upkeep]) await part.start();
   }
 
   /** Gives back all that is held, then resolves. New acquires are refused from the first moment. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    await this.#upkeep.stop();
-    await this.#channel.stop();
-    await this.#secret.stop();
-    await this.#waiting.stop();
+    for (const part of [this.#upkeep, this.#channel, this.#secret, this.#waiting])
+      await part.stop();
     await Promise.allSettled(
       this.#renewals.leases().map((lease) => lease.release({ outcome: 'ignored' })),
     );
@@ -226,7 +222,7 @@ export class Scheduler implements Service {
     if (request.signal?.aborted === true) throw gaveUp();
     const op = this.#asking.asked(request);
     if (this.#desk.local?.serve(op, caller) === true) return;
-    this.#batcher.send(new Acquiring(op, performance.now(), this.#desk, caller));
+    this.#send(new Acquiring(op, performance.now(), this.#desk, caller));
   }
 
   /** Runs `work` with a slot that comes back however the work ends. */
@@ -245,6 +241,12 @@ export class Scheduler implements Service {
    */
   renew(ref: RenewRef, leaseMs: number = this.#options.leaseMs): Promise<RenewResult> {
     return this.#named.renew(ref, this.#asking.checkedLife(leaseMs));
+  }
+
+  /** Moves a lease by its name, as Lease.move does. Idempotent: by the old fence it tells the same. */
+  move(ref: MoveRef, report: NamedMoveReport): Promise<NamedMoveResult> {
+    const { leaseMs = this.#options.leaseMs } = ref;
+    return this.#named.move(ref, report, this.#asking.checkedLife(leaseMs));
   }
 
   /** Gives back a lease by its name. Idempotent; never frees someone else's slot. */
@@ -269,12 +271,10 @@ export class Scheduler implements Service {
    * cannot serve, unless some pools are served without it.
    */
   async ping(): Promise<void> {
-    const { recoveringMs } = await this.#batcher.tick().catch((error: unknown) => {
-      if (this.#desk.local !== undefined && this.#watch.isAway) return { recoveringMs: 0 };
-      throw error;
-    });
-    if (recoveringMs === 0) return;
-    throw new AppError('recovering', DENIAL_MESSAGES.recovering, { retryAfterMs: recoveringMs });
+    await pingCell(
+      () => this.#batcher.tick(),
+      () => this.#desk.local !== undefined && this.#watch.isAway,
+    );
   }
 
   /**

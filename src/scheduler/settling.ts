@@ -1,6 +1,8 @@
 // Ticks that are repeated until the cell is as somebody wants it: until it grants, until nothing is
 // left to reap.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '../core/errors.ts';
+import { DENIAL_MESSAGES } from './refusals.ts';
 import type { TickReport } from './replies.ts';
 
 type Tick = () => Promise<TickReport>;
@@ -26,4 +28,17 @@ export async function reapAll(
     // In steps: a longer silence than between idle daemons would make the cell wait anew.
     if (!more) await sleep(Math.min(keepingMs + 1, stepMs));
   }
+}
+
+/**
+ * Proves that the cell grants; rejects with `recovering` while it does not, and as the tick does where
+ * that fails, unless the daemon serves without the store.
+ */
+export async function pingCell(tick: Tick, servesAlone: () => boolean): Promise<void> {
+  const { recoveringMs } = await tick().catch((error: unknown) => {
+    if (servesAlone()) return { recoveringMs: 0 };
+    throw error;
+  });
+  if (recoveringMs === 0) return;
+  throw new AppError('recovering', DENIAL_MESSAGES.recovering, { retryAfterMs: recoveringMs });
 }

@@ -117,6 +117,28 @@ export interface Denial {
   readonly limits?: RateLimits | undefined;
 }
 
+/** A lease that is named from outside, and what moves it. */
+export interface MoveRef extends RenewRef {
+  /** Its life from now on in ms; the configured `leaseMs` by default. */
+  readonly leaseMs?: number;
+}
+
+/** Of a lease that is named from outside nobody here knows where it may go: its targets are named. */
+export type NamedMoveReport = Omit<MoveReport, 'signal'> & Required<Pick<MoveReport, 'targets'>>;
+
+/** Where a lease that is named from outside is held after a move. */
+export type NamedMoveResult =
+  | {
+      readonly kind: 'moved';
+      readonly account: string;
+      readonly target: Target;
+      readonly fence: number;
+      readonly expiresAtMs: number;
+      /** In place of the one that was shown. */
+      readonly token: string | undefined;
+    }
+  | Exclude<MoveResult, { readonly kind: 'moved' }>;
+
 export type AcquireResult = { readonly kind: 'granted'; readonly lease: Lease } | Denial;
 
 /** Names one held lease from outside the process that acquired it. */
@@ -158,15 +180,28 @@ export interface MoveReport extends OutcomeReport {
   readonly targets?: readonly Target[];
   /** Accounts that were tried before, at most 16: none of them is taken again. */
   readonly exclude?: readonly string[];
+  /**
+   * How long in ms it may wait where nothing is free; 0 (default): denied at once. While it waits it
+   * holds no account, and its turn is that of its first arrival.
+   */
+  readonly waitMs?: number;
+  /** Among those of its tenant that wait; as its acquire said by default. */
+  readonly priority?: number | undefined;
+  /** Gives the wait up; the lease can then only be released. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface MoveDenial {
+  readonly kind: 'denied';
+  readonly reason: DenialReason;
+  readonly retryAfterMs: number | undefined;
+  /** False once it has waited: the account that it had was given back. */
+  readonly hasAccount: boolean;
 }
 
 export type MoveResult =
   | { readonly kind: 'moved' }
-  /** The lease is still held, on the account that it has. */
-  | {
-      readonly kind: 'denied';
-      readonly reason: DenialReason;
-      readonly retryAfterMs: number | undefined;
-    }
+  /** The lease is still held. */
+  | MoveDenial
   /** The store has taken the lease back, or it was released. */
   | { readonly kind: 'lost' };

@@ -1,5 +1,5 @@
-// Acquires that the store has queued, on the daemon's side. Each waits for its notice; asking again
-// (the same acquire: it keeps its place) is the safety net. Nobody polls: a tick is sent when the
+// Acquires and moves that the store has queued, on the daemon's side. Each waits for its notice; asking again
+// (the same question: it keeps its place) is the safety net. Nobody polls: a tick is sent when the
 // store has said that something changes by itself, and a bounded number of waiters asks again once
 // an interval.
 //
@@ -11,12 +11,14 @@ import type { SchedulerEmitter } from '../core/events.ts';
 import type { Service } from '../core/service.ts';
 import { CODES } from '../redis/codes.ts';
 import type { AcquireAsked } from './acquiring.ts';
+import { againOf, isDecided } from './asking-again.ts';
+import type { MoveAsked } from './moving.ts';
 import { decodeNotices } from './notices.ts';
 import type { Message } from './notices.ts';
 import { gaveUp, shuttingDown } from './refusals.ts';
 import type { Answer, TickReport } from './replies.ts';
 import { Sightings } from './sightings.ts';
-import type { AcquireOperation, Operation } from './wire.ts';
+import type { Operation } from './wire.ts';
 
 const TAG = CODES.TAG;
 /** Waiters that ask again in one interval, at most. */
@@ -29,8 +31,8 @@ const GRACE_MS = 250;
 const LEFT_TO_CLAIM = 0.25;
 
 /** Who is told; exactly one of `answered` and `gaveUp` is called, once. */
-export interface QueuedAcquire {
-  readonly op: AcquireAsked;
+export interface Queued {
+  readonly op: AcquireAsked | MoveAsked;
   /** performance.now() before the store decided, at the latest. */
   sentAt: number;
   answered(answer: Answer, nowMs: number): void;
@@ -41,15 +43,16 @@ export interface QueuedAcquire {
 }
 
 interface Asker {
-  readonly acquire: QueuedAcquire;
+  readonly asked: Queued;
   readonly leave: () => void;
 }
 
 interface Waiter {
   /** Who asked under its id: a caller may repeat itself while it waits. */
   readonly askers: Set<Asker>;
-  /** The same acquire, as it is asked again. */
-  readonly again: AcquireOperation;
+  readonly id: string;
+  /** The same question, as it is asked again at performance.now() `now`. */
+  readonly again: (now: number) => Operation;
   readonly since: number;
   /** performance.now() by which the store must have decided. */
   readonly deadline: number;
@@ -108,15 +111,15 @@ export class Waiting implements Service {
   }
 
   /** The store has queued it: `queued.fence` is the cell time of its arrival. */
-  add(acquire: QueuedAcquire, queued: Answer): void {
-    const { id, signal, targets } = acquire.op;
+  add(asked: Queued, queued: Answer): void {
+    const { id, signal, targets } = asked.op;
     const known = this.#waiters.get(id);
-    const waiter = known ?? newWaiter(acquire.op, queued);
+    const waiter = known ?? newWaiter(asked.op, queued);
     this.#waiters.set(id, waiter);
     const [target] = targets;
     if (known === undefined && target !== undefined)
       this.#options.events.emit('queued', { target });
-    const asker: Asker = { acquire, leave: () => this.#left(waiter, asker) };
+    const asker: Asker = { asked, leave: () => this.#left(waiter, asker) };
     waiter.askers.add(asker);
     signal?.addEventListener('abort', asker.leave, { once: true });
     if (signal?.aborted === true) asker.leave();
@@ -127,10 +130,16 @@ export class Waiting implements Service {
     }
   }
 
+  /** Its request is given back: nobody waits for it any more. */
+  leave(id: string): void {
+    const waiter = this.#waiters.get(id);
+    if (waiter !== undefined) this.#giveUp(waiter, gaveUp());
+  }
+
   /** One of those who asked has left; the place is the others' as long as there are any. */
   #left(waiter: Waiter, asker: Asker): void {
     if (waiter.askers.size === 1) this.#giveUp(waiter, gaveUp());
-    else if (waiter.askers.delete(asker)) asker.acquire.gaveUp(gaveUp(), false);
+    else if (waiter.askers.delete(asker)) asker.asked.gaveUp(gaveUp(), false);
   }
 
   /**
@@ -202,7 +211,7 @@ export class Waiting implements Service {
     waiter.mustAsk = true;
     if (waiter.isBusy) return;
     waiter.isBusy = true;
-    while (waiter.mustAsk && this.#waiters.get(waiter.again.id) === waiter) {
+    while (waiter.mustAsk && this.#waiters.get(waiter.id) === waiter) {
       waiter.mustAsk = false;
       await this.#askOnce(waiter);
     }
@@ -212,12 +221,13 @@ export class Waiting implements Service {
   async #askOnce(waiter: Waiter): Promise<void> {
     waiter.askedAt = performance.now();
     try {
-      const answer = await this.#options.submit(waiter.again);
-      if (answer.tag !== TAG.queued) this.#decide(waiter.again.id, answer, waiter.askedAt);
+      const op = waiter.again(waiter.askedAt);
+      const answer = await this.#options.submit(op);
+      if (isDecided(op, answer)) this.#decide(waiter.id, answer, waiter.askedAt);
     } catch (error) {
       const isLate = performance.now() >= waiter.deadline;
       const [asker] = waiter.askers;
-      if (asker?.acquire.servedLocally() === true) this.#remove(waiter, 'granted');
+      if (asker?.asked.servedLocally() === true) this.#remove(waiter, 'granted');
       else if (isLate && error instanceof AppError) this.#giveUp(waiter, error);
     }
   }
@@ -228,25 +238,26 @@ export class Waiting implements Service {
       this.#overtaken.add(id);
       return;
     }
-    this.#remove(waiter, answer.tag === TAG.denied ? 'denied' : 'granted');
-    for (const { acquire } of waiter.askers) {
-      acquire.sentAt = sentAt;
-      acquire.answered(answer, performance.now());
+    const isRefused = answer.tag === TAG.denied || answer.tag === TAG.lost;
+    this.#remove(waiter, isRefused ? 'denied' : 'granted');
+    for (const { asked } of waiter.askers) {
+      asked.sentAt = sentAt;
+      asked.answered(answer, performance.now());
     }
   }
 
   #giveUp(waiter: Waiter, error: AppError): void {
-    if (this.#waiters.get(waiter.again.id) !== waiter) return;
+    if (this.#waiters.get(waiter.id) !== waiter) return;
     this.#remove(waiter, 'left');
-    for (const { acquire } of waiter.askers) acquire.gaveUp(error, true);
+    for (const { asked } of waiter.askers) asked.gaveUp(error, true);
   }
 
   #remove(waiter: Waiter, how: 'granted' | 'denied' | 'left'): void {
-    this.#waiters.delete(waiter.again.id);
+    this.#waiters.delete(waiter.id);
     let target: Target | undefined;
-    for (const { acquire, leave } of waiter.askers) {
-      acquire.op.signal?.removeEventListener('abort', leave);
-      [target] = acquire.op.targets;
+    for (const { asked, leave } of waiter.askers) {
+      asked.op.signal?.removeEventListener('abort', leave);
+      [target] = asked.op.targets;
     }
     const ms = performance.now() - waiter.since;
     if (target !== undefined) this.#options.events.emit('dequeued', { target, how, ms });
@@ -255,31 +266,19 @@ export class Waiting implements Service {
 
 /**
  * Whether a grant may be used before it is claimed: only we can stop its use, and no ask is under
- * way, whose answer would tell as much.
+ * way, whose answer would tell as much. A move asks again: that costs a call, and it is rare.
  */
 function mayBeginUnclaimed({ askers, isBusy }: Waiter): boolean {
-  return !isBusy && [...askers].every(({ acquire }) => acquire.op.isRenewed);
+  return !isBusy && [...askers].every(({ asked: { op } }) => op.kind === 'acquire' && op.isRenewed);
 }
 
-function newWaiter(op: AcquireAsked, queued: Answer): Waiter {
-  const { id, demand, leaseMs, claim, waitMs = 0, priority, tokens, reserveMicro, session } = op;
+function newWaiter(op: AcquireAsked | MoveAsked, queued: Answer): Waiter {
+  const { id, waitMs = 0 } = op;
   const since = performance.now();
   return {
     askers: new Set(),
-    again: {
-      kind: 'acquire',
-      id,
-      demand,
-      leaseMs,
-      claim,
-      isFresh: false,
-      waitMs,
-      arrivedAt: queued.fence,
-      ...(priority !== undefined && { priority }),
-      ...(tokens !== undefined && { tokens }),
-      ...(reserveMicro !== undefined && { reserveMicro }),
-      session,
-    },
+    id,
+    again: againOf(op, queued, since + waitMs),
     since,
     deadline: since + waitMs + GRACE_MS,
     askedAt: since,

@@ -67,6 +67,12 @@ export interface MoveOperation extends Base, OutcomeReport {
   readonly leaseMs: number;
   /** Accounts that were tried before, joined by TAB. */
   readonly exclude: string;
+  /** How long it may wait without an account where nothing is free; without it, it is denied. */
+  readonly waitMs?: number;
+  /** 0 (most urgent) to 9, as its acquire said. */
+  readonly priority?: number;
+  /** How long it had been queued before its first account. */
+  readonly queuedMs?: number;
 }
 
 interface RenewOperation extends Base {
@@ -231,7 +237,10 @@ function writeMove(
   raw.writeUInt32LE(op.leaseMs, at + 4);
   raw.writeDoubleLE(op.fence, at + 8);
   raw.writeDoubleLE(excludes.number(op.exclude), at + 16);
+  raw.writeUInt32LE(op.waitMs ?? 0, at + 24);
   raw.writeUInt32LE(op.retryAfterMs ?? 0, at + 28);
+  const { priority = DEFAULT_PRIORITY, queuedMs = 0 } = op;
+  raw.writeDoubleLE(Math.floor(queuedMs) * CODES.MOVES.priorities + priority, at + 32);
 }
 
 /** What the use has cost. */

@@ -45,7 +45,8 @@ describe('a lease that moves', () => {
 
     const result = await lease.move({ outcome: 'overloaded', exclude: ['a2', 'a3'] });
 
-    expect(result).toEqual({ kind: 'denied', reason: 'pool_full', retryAfterMs: 1000 });
+    const retryAfterMs = 1000;
+    expect(result).toEqual({ kind: 'denied', reason: 'pool_full', retryAfterMs, hasAccount: true });
     expect(lease).toMatchObject({ account, fence });
     expect(await lease.release({ outcome: 'overloaded' })).toBe('released');
     expect(await count()).toBe(0);

@@ -198,29 +198,32 @@ describe('move', () => {
     expect(await inFlightOf(heart)).toEqual({ a1: 0, a2: 0 });
   });
 
-  it('makes the old fence worthless and the new one good', async () => {
-    const heart = await aHeart(store, TWO);
+  it('gives nothing back for the old fence, by which a holder may renew that has not heard yet', async () => {
+    const heart = await aHeart(store, THREE);
     const old = await heart.take('t/x');
 
-    const [moved, lost, already] = await heart.send(
+    const [moved, renewed, already] = await heart.send(
       move('t/x', old),
-      renew('t/x', old),
+      renew('t/x', old, 300),
       release('t/x', old),
     );
 
-    expect([lost?.tag, already?.tag]).toEqual(['lost', 'already']);
+    expect(renewed).toEqual({ tag: 'renewed', fence: old, expiresAt: 300 });
+    expect(already).toEqual({ tag: 'already' });
+    expect(await heart.ask(renew('t/x', old - 1))).toEqual({ tag: 'lost' });
     expect(await heart.ask(renew('t/x', moved!.fence!))).toMatchObject({ tag: 'renewed' });
     expect(await heart.ask(release('t/x', moved!.fence!))).toEqual({ tag: 'released' });
-    expect(await inFlightOf(heart)).toEqual({ a1: 0, a2: 0 });
+    expect(await inFlightOf(heart)).toEqual({ a1: 0, a2: 0, a3: 0 });
   });
 
-  it('asked twice in a batch moves once', async () => {
+  it('asked twice moves once, and tells the same', async () => {
     const heart = await aHeart(store, THREE);
     const fence = await heart.take('t/x');
 
     const told = await heart.send(move('t/x', fence), move('t/x', fence));
 
-    expect(told.map(({ tag }) => tag)).toEqual(['moved', 'lost']);
+    expect(told[1]).toEqual(told[0]);
+    expect(told[0]).toMatchObject({ tag: 'moved', account: 'a2' });
     expect(await inFlightOf(heart)).toEqual({ a1: 0, a2: 1, a3: 0 });
   });
 

@@ -66,13 +66,29 @@ const SESSIONS: readonly Step[] = [
   ...[endAll(0), endAll(0)],
 ];
 
+const ALL_FULL = Array.from({ length: 4 }, () => ask('stranger', { demand: 2 }));
+
+/** All accounts are taken; one that leaves its own waits for another, in vain and not. */
+const MOVES: readonly Step[] = [
+  { do: 'limits', limits: [1, 1] },
+  ...ALL_FULL,
+  { do: 'move', daemon: 0, which: 2, outcome: 'success', waitMs: 5 },
+  { do: 'pass', ms: 7 },
+  { do: 'tick', daemon: 0 },
+  ...[endAll(0), { do: 'pass', ms: 101 } as const, ...ALL_FULL],
+  { do: 'move', daemon: 0, which: 2, outcome: 'success', waitMs: 500 },
+  { do: 'end', daemon: 0, which: [0, 1, 3], cost: 0, outcome: 'success' },
+  endAll(0),
+];
+
 /** Reaches every limit by itself, whatever the random ones do. */
 const COVERING: readonly Step[] = [
   ...SESSIONS,
+  ...MOVES,
   { do: 'limits', limits: [3, 3] },
   ...[ask('capped'), ask('capped'), ask('capped'), { do: 'pass', ms: 50 } as const],
   { do: 'renew', daemon: 0, which: 0 },
-  { do: 'move', daemon: 0, which: 1, outcome: 'success' },
+  { do: 'move', daemon: 0, which: 1, outcome: 'success', waitMs: 0 },
   { do: 'end', daemon: 0, which: [0, 1], cost: 0, outcome: 'success' },
   ...Array.from({ length: 5 }, () => [ask('rated'), endAll()]).flat(),
   ...[ask('poor', { reserveMicro: 25 }), ask('poor', { reserveMicro: 25 })],
@@ -119,6 +135,7 @@ const MUST_MEET = [
   'denied lane_busy',
   'state laned',
   'state preferring',
+  ...['state moving', 'moved after waiting', 'move refused at its deadline'],
   'sticky hit',
   'sticky spilled',
   'sticky bound',

@@ -11,6 +11,9 @@ export interface MoveWish {
   readonly leaseMs?: number;
   readonly retryAfterMs?: number;
   readonly scope?: OutcomeScope;
+  readonly waitMs?: number;
+  readonly priority?: number;
+  readonly queuedMs?: number;
 }
 
 /** A failover for `gpt-4` of `openai`: what it leaves has failed. */

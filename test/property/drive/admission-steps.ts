@@ -24,6 +24,7 @@ export type Step =
       readonly do: 'move';
       readonly daemon: number;
       readonly which: number;
+      readonly waitMs: number;
       readonly outcome: Outcome;
     }
   | { readonly do: 'pass'; readonly ms: number }
@@ -100,11 +101,12 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       do: fc.constant('move' as const),
       daemon,
       which: fc.nat(20),
+      waitMs: fc.constantFrom(0, 5, 500, 500),
       outcome: anOutcome,
     }),
   },

@@ -60,6 +60,8 @@ export class World {
   /** Ids with the operation that asked for them and whose they are. */
   readonly asked = new Map<string, { readonly op: Operation; readonly daemon: number }>();
   readonly finals = new Map<string, string>();
+  /** Ids that have asked for another account: what they are told then is no end. */
+  readonly moving = new Set<string>();
   now = 0;
   limits: readonly [number, number] = [2, 2];
   number = 0;
@@ -108,8 +110,10 @@ export class World {
   note({ id, kind }: { readonly id: string; readonly kind?: string }, told: Told): void {
     this.seen.add(told.reason === undefined ? told.tag : `${told.tag} ${told.reason}`);
     if (told.sticky !== undefined) this.seen.add(`sticky ${told.sticky}`);
-    // A move that is denied decides nothing: the request holds what it held.
-    if (kind === 'move') return;
+    if (kind === undefined && told.tag === 'moved') this.seen.add('moved after waiting');
+    if (kind === undefined && told.tag === 'denied' && this.moving.has(id))
+      this.seen.add('move refused at its deadline');
+    if (kind === 'move' || this.moving.has(id)) return;
     if (told.tag !== 'granted' && told.tag !== 'denied') return;
     // One that asks in the very tick of its refusal hears it twice.
     const again = this.finals.get(id);
@@ -177,8 +181,9 @@ export class World {
         const targets = DEMANDS[step.which % DEMANDS.length]!;
         const op =
           step.do === 'move'
-            ? move(one.id, one.fence, { targets, outcome: step.outcome })
+            ? move(one.id, one.fence, { targets, outcome: step.outcome, waitMs: step.waitMs })
             : renew(one.id, one.fence);
+        if (step.do === 'move') this.moving.add(one.id);
         await this.send(step.daemon, [op]);
         return;
       }
@@ -223,17 +228,19 @@ export class World {
     for (const entry of ready) {
       const number = Number.parseInt(entry.slice(1, 5), 16);
       const line = (await redis.hget(keys.demands, `#${number}`)) ?? '';
-      const wanted = line.match(/[^\t]+\t[^\t]+/g) ?? [];
-      expect(wanted.filter((target) => free.has(target))).toEqual([]);
+      const [targets = '', tried = ''] = line.split('\f');
+      const wanted = targets.match(/[^\t]+\t[^\t]+/g) ?? [];
+      const mayServe = wanted.flatMap((target) => [...(free.get(target) ?? [])]);
+      expect(mayServe.filter((account) => !tried.split('\t').includes(account))).toEqual([]);
     }
   }
 
-  /** "pool TAB model" of what an account with room may serve, as far as its health goes. */
-  async freeTargets(): Promise<ReadonlySet<string>> {
+  /** "pool TAB model" → the accounts with room that may serve it, as far as their health goes. */
+  async freeTargets(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const { redis, keys, view } = this.hearts[0]!;
     const inFlight = await redis.hgetall(keys.inflight);
     const health = await healthOf(this.hearts[0]!);
-    const free = new Set<string>();
+    const free = new Map<string, Set<string>>();
     for (const { name, pool, models, maxConcurrency } of view.registry.accounts) {
       if (!TROUBLED.includes(name) || Number(inFlight[name]) >= maxConcurrency) continue;
       for (const model of models) {
@@ -241,7 +248,8 @@ export class World {
           view.registry.models.find((entry) => entry.pool === pool && entry.model === model) ?? {};
         const blocked = blockedMs(health[name], number, this.now);
         this.seen.add(blocked === undefined ? 'allowed' : `kept away: ${blocked.why}`);
-        if (blocked === undefined) free.add(`${pool}\t${model}`);
+        const target = `${pool}\t${model}`;
+        if (blocked === undefined) free.set(target, new Set([...(free.get(target) ?? []), name]));
       }
     }
     return free;

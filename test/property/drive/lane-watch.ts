@@ -5,8 +5,8 @@ import { expect } from 'vitest';
 import { CODES } from '../../../src/redis/codes.ts';
 import type { Heart } from '../../support/heart.ts';
 
-const { queued, parked, granted, preferring, laned } = CODES.WAITING;
-const STATES = Object.entries({ queued, parked, granted, preferring, laned });
+const { queued, parked, granted, preferring, laned, moving } = CODES.WAITING;
+const STATES = Object.entries({ queued, parked, granted, preferring, laned, moving });
 /** Bytes of an order. */
 const ORDER = CODES.WAITERS.order;
 

@@ -17,6 +17,8 @@ export class Ledger {
   /** In the order of granting. */
   readonly all: Granted[] = [];
   readonly #fates = new Map<number, Fate>();
+  /** fence → the one after it, of a request that has moved. */
+  readonly #next = new Map<number, number>();
   #highest = 0;
   /** The highest before the batch that is booked. */
   #floor = 0;
@@ -41,7 +43,8 @@ export class Ledger {
       else if (tag === 'moved') this.#move(op, answer);
       else if (tag === 'released' && op.kind === 'release') this.#end(op.fence, op.id);
       else if (tag === 'was_granted') this.#end(fence, op.id);
-      else if (tag === 'renewed' && op.kind === 'register') this.#fates.set(fence, 'open');
+      else if (tag === 'renewed' && op.kind === 'register' && !this.#hasMoved(fence))
+        this.#fates.set(fence, 'open');
     });
   }
 
@@ -55,11 +58,18 @@ export class Ledger {
   /** One grant ends, and the next one of the same request begins. */
   #move(op: Operation, { fence = 0, account = '', target = '' }: WordedAnswer): void {
     if (op.kind !== 'move') throw new Error(`${op.kind} of ${op.id} was moved`);
+    if (this.#next.get(op.fence) === fence && this.#hasMoved(op.fence)) return;
+    this.#next.set(op.fence, fence);
     const left = this.all.find((granted) => granted.fence === op.fence);
     this.#end(op.fence, op.id);
     this.#begin(fence);
     const holding = `${account}\t${target.replace('/', '\t')}`;
     this.all.push({ id: op.id, fence, leaseMs: op.leaseMs, claim: left?.claim ?? 0, holding });
+  }
+
+  /** Whether its request is held under the fence after it: it was moved, and nobody said so. */
+  #hasMoved(fence: number): boolean {
+    return this.#fates.get(this.#next.get(fence) ?? 0) === 'open';
   }
 
   #begin(fence: number): void {

@@ -70,8 +70,7 @@ export class BatchRun {
       case 'acquire':
         return this.#acquire(op, this.#options.actual[number]);
       case 'renew': {
-        const lease = this.#holding(op.id, op.fence);
-        return lease ? this.#extend(lease, op.leaseMs) : { tag: 'lost' };
+        return this.#renew(op.id, op.fence, op.leaseMs) ?? { tag: 'lost' };
       }
       case 'register':
         return this.#register(op);
@@ -149,8 +148,8 @@ export class BatchRun {
   }
 
   #register(op: Register): WordedAnswer {
-    const held = this.#holding(op.id, op.fence);
-    if (held !== undefined) return this.#extend(held, op.leaseMs);
+    const renewed = this.#renew(op.id, op.fence, op.leaseMs);
+    if (renewed !== undefined) return renewed;
     const [name = '', ...rest] = op.holding.split('\t');
     const target = targetsOf(rest.join('\t'))[0]!;
     const account = this.#cell.accounts.get(name);
@@ -168,6 +167,8 @@ export class BatchRun {
 
   #move(op: Move, actual: WordedAnswer | undefined): WordedAnswer {
     const cell = this.#cell;
+    const before = cell.leases.get(op.id);
+    if (before !== undefined && before.before === op.fence) return this.#moveAgain(op, before);
     const waitMs = cell.recoverUntilMs - cell.nowMs;
     if (waitMs > 0) return { tag: 'denied', reason: 'recovering', at: waitMs };
     const lease = this.#holding(op.id, op.fence);
@@ -185,9 +186,27 @@ export class BatchRun {
     cell.grants += 1;
     const fence = cell.incarnation * CODES.FENCE.per_incarnation + cell.grants;
     const at = Math.max(lease.expiresAtMs, cell.nowMs + op.leaseMs);
-    cell.leases.set(op.id, { ...lease, account, target, fence, expiresAtMs: at });
+    const to = { account, target, fence, before: lease.fence, expiresAtMs: at };
+    cell.leases.set(op.id, { ...lease, ...to });
     this.#count(account, 1);
     return { tag: 'moved', targetNumber, account, target: textOf(target), fence, at };
+  }
+
+  /** Its holder did not hear of the move. */
+  #moveAgain(op: Move, lease: ModelLease): WordedAnswer {
+    const { account, target, fence } = lease;
+    const targets = targetsOf(op.demand);
+    const found = targets.findIndex((one) => textOf(one) === textOf(target));
+    const targetNumber = found < 0 ? targets.length - 1 : found;
+    const { at } = this.#extend(lease, op.leaseMs);
+    return { tag: 'moved', targetNumber, account, target: textOf(target), fence, at: at! };
+  }
+
+  /** Undefined where it is not held under this fence, nor was before its last move. */
+  #renew(id: string, fence: number, leaseMs: number): WordedAnswer | undefined {
+    const lease = this.#cell.leases.get(id);
+    if (lease === undefined || (lease.fence !== fence && lease.before !== fence)) return undefined;
+    return { ...this.#extend(lease, leaseMs), fence };
   }
 
   #cancel(id: string): WordedAnswer {

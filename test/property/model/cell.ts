@@ -13,6 +13,8 @@ export interface ModelLease {
   readonly fence: number;
   readonly claim: number;
   readonly isFresh: boolean;
+  /** The fence before its last move: its holder may not have heard of that yet. */
+  readonly before?: number;
   expiresAtMs: number;
 }
 
