@@ -77,6 +77,8 @@ export class Exchange {
   /** When the client's body had arrived; waiting for it is not overhead. */
   receivedAtMs = 0;
   queueMs = 0;
+  /** How long it may wait for slots, all in all. */
+  patienceMs = 0;
   /** Of earlier attempts, together. */
   #failedMs = 0;
   /** When the upstream call began, its head, its first byte of body, and its end came. */

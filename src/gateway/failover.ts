@@ -7,11 +7,14 @@ import { AppError } from '../core/errors.ts';
 import type { AccountFinder } from './account-book.ts';
 import type { Lease } from '../scheduler/lease.ts';
 import type { OutcomeReport } from '../scheduler/outcomes.ts';
+import type { MoveReport } from '../scheduler/types.ts';
 import type { UpstreamClient } from '../upstream/client.ts';
 import { BROKEN_OFF, type Verdict } from '../upstream/outcome.ts';
 import type { Asked } from './asked.ts';
 import { attempt, type AttemptEnd } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
+import type { SlotRules } from './slot.ts';
+import { WaitingClient } from './waiting-client.ts';
 
 export interface Trying {
   readonly lease: Lease;
@@ -28,6 +31,7 @@ export interface TryingContext {
   /** By name. */
   readonly accounts: AccountFinder;
   readonly writeIdleTimeoutMs: number;
+  readonly slots: Pick<SlotRules, 'waitKeepAliveMs'>;
 }
 
 /**
@@ -38,7 +42,7 @@ export interface TryingContext {
 export async function tryAccounts(
   exchange: Exchange,
   trying: Trying,
-  { upstream, accounts, writeIdleTimeoutMs }: TryingContext,
+  { upstream, accounts, writeIdleTimeoutMs, slots }: TryingContext,
 ): Promise<AttemptEnd> {
   const { lease, asked, others, limits } = trying;
   const startedAtMs = performance.now();
@@ -49,9 +53,9 @@ export async function tryAccounts(
     const end = await attempt(exchange, { upstream, account, asked, target, writeIdleTimeoutMs });
     exchange.verdict = end.verdict;
     const isLast = tried.length + 1 >= limits.maxAttempts;
-    const isLate = performance.now() - startedAtMs > limits.totalMs;
-    if (isLast || isLate || !isOpen(end)) return told(end);
-    const hasMoved = await moveOn(exchange, trying, tried);
+    const leftMs = startedAtMs + limits.totalMs - performance.now();
+    if (isLast || leftMs < 0 || !isOpen(end)) return told(end);
+    const hasMoved = await moveOn(exchange, trying, { tried, leftMs, slots });
     exchange.throwIfBroken();
     if (!hasMoved) return told(end);
   }
@@ -63,15 +67,24 @@ function isOpen(end: AttemptEnd): boolean {
   return isUnseen && end.verdict.failover;
 }
 
+/** Of a request whose attempt has failed. */
+interface SoFar {
+  /** Accounts before this one. */
+  readonly tried: string[];
+  /** Until no attempt may begin any more. */
+  readonly leftMs: number;
+  readonly slots: Pick<SlotRules, 'waitKeepAliveMs'>;
+}
+
 /** Whether the lease is held elsewhere now; the account that it left is never tried again. */
-async function moveOn(
-  exchange: Exchange,
-  { lease, others }: Trying,
-  tried: string[],
-): Promise<boolean> {
+async function moveOn(exchange: Exchange, { lease, others }: Trying, so: SoFar): Promise<boolean> {
+  const { tried } = so;
   const { account, target } = lease;
   const report = { ...reportOf(exchange.verdict), targets: others, exclude: tried };
-  const result = await lease.move(report).catch(cannotMove);
+  const result = await patiently(exchange, so, (patience) =>
+    lease.move({ ...report, ...patience }).catch(cannotMove),
+  );
+  exchange.queueMs = lease.queuedMs;
   if (result.kind !== 'moved') return false;
   tried.push(account);
   exchange.noteFailover(target);
@@ -81,9 +94,35 @@ async function moveOn(
   return true;
 }
 
-/** Without a store the client gets what there is; the release ends what became of the move. */
+/**
+ * Waits where nothing is free, as long as an attempt may still begin, and as the request itself may
+ * wait; a client that leaves ends it.
+ */
+async function patiently<T>(
+  exchange: Exchange,
+  { leftMs, slots }: SoFar,
+  ask: (patience: Required<Pick<MoveReport, 'waitMs' | 'signal'>>) => Promise<T>,
+): Promise<T> {
+  const waitMs = Math.max(0, Math.floor(Math.min(leftMs, exchange.patienceMs - exchange.queueMs)));
+  const client = new WaitingClient(exchange, slots.waitKeepAliveMs);
+  exchange.throwIfBroken();
+  exchange.worker = client;
+  try {
+    return await ask({ waitMs, signal: client.signal });
+  } finally {
+    client.over();
+    exchange.worker = undefined;
+  }
+}
+
+const ENDED_BY_RELEASE: ReadonlySet<AppError['code']> = new Set([
+  'store_unavailable',
+  'client_closed',
+]);
+
+/** The client gets what there is, if it is there; the release ends what became of the move. */
 function cannotMove(error: unknown): { readonly kind: 'unknown' } {
-  if (error instanceof AppError && error.code === 'store_unavailable') return { kind: 'unknown' };
+  if (error instanceof AppError && ENDED_BY_RELEASE.has(error.code)) return { kind: 'unknown' };
   throw error;
 }
 

@@ -6,8 +6,9 @@ import type { Rollouts } from '../rollout/rollouts.ts';
 import type { SwitchedScheduler } from '../rollout/switched-scheduler.ts';
 import { denialError } from '../scheduler/refusals.ts';
 import type { Charge } from './charge.ts';
-import type { Exchange, Worker } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { principalOf } from './principal.ts';
+import { WaitingClient } from './waiting-client.ts';
 
 const MAX_WAIT_MS = 3_600_000;
 const LOWEST_PRIORITY = 9;
@@ -37,7 +38,8 @@ export async function takeSlot(
   const waitMs = wholeNumber(headers, 'x-slotkeeper-wait-ms', MAX_WAIT_MS) ?? rules.waitMs;
   const priority =
     wholeNumber(headers, 'x-slotkeeper-priority', LOWEST_PRIORITY) ?? tenant.terms.priority;
-  const waiting = new Waiting(exchange, rules.waitKeepAliveMs);
+  const waiting = new WaitingClient(exchange, rules.waitKeepAliveMs);
+  exchange.patienceMs = waitMs;
   exchange.throwIfBroken();
   exchange.worker = waiting;
   try {
@@ -81,44 +83,4 @@ function wholeNumber(
   throw new AppError('invalid_params', `${name} must be a whole number from 0 to ${most}.`, {
     param: name,
   });
-}
-
-/**
- * A client that is waiting. One that wants a stream, and is to be kept, gets the head of its answer
- * and comments in it: from then on errors are events of the stream.
- */
-class Waiting implements Worker {
-  readonly #exchange: Exchange;
-  readonly #leave = new AbortController();
-  #keepAlive: NodeJS.Timeout | undefined;
-
-  constructor(exchange: Exchange, keepAliveMs: number) {
-    this.#exchange = exchange;
-    if (keepAliveMs > 0 && exchange.wantsStream) {
-      this.#keepAlive = setInterval(this.#comment, keepAliveMs).unref();
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#leave.signal;
-  }
-
-  broken(error: AppError): void {
-    this.#leave.abort(error);
-  }
-
-  over(): void {
-    clearInterval(this.#keepAlive);
-    this.#keepAlive = undefined;
-  }
-
-  readonly #comment = (): void => {
-    const { res, requestId } = this.#exchange;
-    if (!res.headersSent) {
-      const head = ['x-request-id', requestId, 'cache-control', 'no-cache'];
-      res.writeHead(200, ['content-type', 'text/event-stream; charset=utf-8', ...head]);
-      this.#exchange.stream = true;
-    }
-    res.write(': waiting for a slot\n\n');
-  };
 }

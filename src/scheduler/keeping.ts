@@ -69,7 +69,10 @@ export class Keeping implements LeaseKeeper {
         lease.moved(undefined);
         reject(error);
       };
-      const told = (end: MoveEnd): void => resolve(this.#moved(lease, op.outcome, end));
+      const told = (end: MoveEnd, waitedMs: number): void => {
+        lease.waited(waitedMs);
+        resolve(this.#moved(lease, op.outcome, end));
+      };
       const isWanted = (): boolean => !isStopping() && !lease.isReleased;
       send(new Moving(op, { link, waiting, isWanted, told, failed, refused: reject }));
     });

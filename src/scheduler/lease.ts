@@ -43,8 +43,8 @@ export class Lease implements AsyncDisposable {
   /** Cell time (Redis TIME) in ms at which the lease ends unless renewed. */
   expiresAtMs: number;
 
-  /** Ms that it had been queued. */
-  readonly queuedMs: number;
+  /** Ms that it has been queued, before its first account and in moves. */
+  queuedMs: number;
   /** What was left of the tenant's rates at the grant, where it has any. */
   readonly limits: RateLimits | undefined;
   /** Of a lease that its holder renews: shown with a renewal, it survives a loss of the store's data. */
@@ -144,6 +144,11 @@ export class Lease implements AsyncDisposable {
     if (this.#released !== undefined) return;
     this.#lostBecause = reason;
     this.#watch?.abort(reason);
+  }
+
+  /** Called by the scheduler alone: a move has waited so long. */
+  waited(ms: number): void {
+    this.queuedMs += ms;
   }
 
   /** Called by the scheduler alone: undefined where the store did not say what became of a move. */

@@ -35,7 +35,8 @@ export interface MovingOptions {
   readonly waiting: Waiting;
   /** Whether anybody waits for its end still. */
   readonly isWanted: () => boolean;
-  readonly told: (end: MoveEnd) => void;
+  /** `waitedMs`: how long it had been queued. */
+  readonly told: (end: MoveEnd, waitedMs: number) => void;
   /** Perhaps moved all the same, or waiting: nobody knows. */
   readonly failed: (error: AppError) => void;
   /** Refused before anything has changed. */
@@ -96,7 +97,7 @@ export class Moving implements Pending, Queued {
   /** Whatever else is asked for the id must know the new fence. */
   readonly blocksId = true;
   readonly #options: MovingOptions;
-  #hasWaited = false;
+  #queuedSince: number | undefined;
 
   constructor(op: MoveAsked, options: MovingOptions) {
     this.op = op;
@@ -107,12 +108,13 @@ export class Moving implements Pending, Queued {
     const { told, refused } = this.#options;
     if (answer.tag === TAG.moved) this.#moved(answer);
     else if (answer.tag === TAG.queued) this.#queue(answer);
-    else if (answer.tag === TAG.lost) told({ kind: 'lost' });
+    else if (answer.tag === TAG.lost) told({ kind: 'lost' }, this.#waitedMs());
     else if (answer.tag === TAG.denied) {
       const reason = REASONS[answer.detail] ?? 'pool_full';
       const retryAfterMs = answer.at < 0 ? undefined : Math.ceil(answer.at) || DENIAL_RETRY_MS;
-      told({ kind: 'denied', reason, retryAfterMs, hasAccount: !this.#hasWaited });
-    } else if (this.#hasWaited) this.failed(mistakeOf(answer));
+      const hasAccount = this.#queuedSince === undefined;
+      told({ kind: 'denied', reason, retryAfterMs, hasAccount }, this.#waitedMs());
+    } else if (this.#queuedSince !== undefined) this.failed(mistakeOf(answer));
     else refused(mistakeOf(answer));
   }
 
@@ -131,7 +133,7 @@ export class Moving implements Pending, Queued {
 
   #queue(answer: Answer): void {
     const { waiting, isWanted } = this.#options;
-    this.#hasWaited = true;
+    this.#queuedSince ??= performance.now();
     if (isWanted()) waiting.add(this, answer);
     else this.gaveUp(gaveUp());
   }
@@ -147,6 +149,10 @@ export class Moving implements Pending, Queued {
       return;
     }
     const place = { account, target, targetIndex, fence, expiresAtMs };
-    told({ kind: 'moved', place, sentAt: this.sentAt });
+    told({ kind: 'moved', place, sentAt: this.sentAt }, this.#waitedMs());
+  }
+
+  #waitedMs(): number {
+    return this.#queuedSince === undefined ? 0 : performance.now() - this.#queuedSince;
   }
 }

@@ -97,7 +97,8 @@ export class NamedLeases {
 
   #move(op: MoveAsked): Promise<MoveEnd> {
     const { send, link, waiting, isStopping } = this.#options;
-    return new Promise((told, failed) => {
+    return new Promise((resolve, failed) => {
+      const told = (end: MoveEnd): void => resolve(end);
       const isWanted = (): boolean => !isStopping();
       send(new Moving(op, { link, waiting, isWanted, told, failed, refused: failed }));
     });
