@@ -11,7 +11,7 @@ import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
 import { Registration } from './gateway/registration.ts';
-import { gatewayRules, runProviders } from './gateway/rules.ts';
+import { gatewayRules, runProviders, type RulesParts } from './gateway/rules.ts';
 import { observeRollout } from './http/rollout-telemetry.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
@@ -30,7 +30,6 @@ import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import type { RunProviders } from './sessions/run-provider.ts';
 import { startSimulator } from './sim/server.ts';
 import { startTenants } from './tenants/service.ts';
 import { ReloadService, type ConfigSource } from './reload.ts';
@@ -99,9 +98,12 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   await registration.configure(config.current);
   await scheduler.start();
   const metrics = createMetrics({ version });
-  const cost = await startCostControl({ ...store, cell, config, scheduler, metrics, logger });
-  cleanup.add(() => cost.costControl.stop());
-  const gateway = await startGateway(start, { config, rollout, runs });
+  const { rollouts } = rollout;
+  const costParts = { ...store, cell, config, scheduler, rollouts, metrics, logger };
+  const cost = await startCostControl(costParts);
+  cleanup.add(() => cost.stop());
+  const { estimators } = cost;
+  const gateway = await startGateway(start, { config, rollout, runs, estimators });
   recordEstimates(gateway.events, cost.costControl);
   const leading = { ...store, cell, holder: scheduler.id, ...config.leader, metrics, logger };
   const elector = await startLeading(leading);
@@ -109,7 +111,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const reloading = new ReloadService({
     config,
     source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
-    apply: (next) => applyConfig(next, { config, registration, gateway, runs, logger }),
+    apply: (next) => applyConfig(next, { config, registration, gateway, runs, estimators, logger }),
     logger,
     onEnd: (result) => metrics.reloads.inc({ result }),
   });
@@ -149,17 +151,16 @@ function newScheduler({ config, cleanup, logger }: Start, store: Store): Schedul
   return scheduler;
 }
 
-interface GatewayParts {
+interface GatewayParts extends Pick<RulesParts, 'runs' | 'estimators'> {
   readonly config: LiveConfig;
   readonly rollout: Rollout;
-  readonly runs: RunProviders;
 }
 
 async function startGateway(
   { cleanup, logger }: Start,
-  { config, rollout, runs }: GatewayParts,
+  { config, rollout, ...parts }: GatewayParts,
 ): Promise<Gateway> {
-  const rules = await gatewayRules(config, { runs, logger });
+  const rules = await gatewayRules(config, { ...parts, logger });
   const gateway = new Gateway({
     scheduler: rollout.scheduler,
     rollouts: rollout.rollouts,

@@ -16,6 +16,7 @@ const LIVE = [
   'rollouts',
   'budget',
   'prices',
+  'estimates',
   'runs',
   'costsim',
   'sessions',

@@ -71,6 +71,10 @@ export class LiveConfig implements Config {
     return this.#current.prices;
   }
 
+  get estimates() {
+    return this.#current.estimates;
+  }
+
   get runs() {
     return this.#current.runs;
   }

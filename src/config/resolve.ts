@@ -25,7 +25,8 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     const outcomes = frozenMap(resolveOutcomes(pool.outcomes));
     return pool.accounts.map((account) => resolveAccount(account, { ...pool, name, outcomes }));
   });
-  const { server, redis, scheduler, leader, log, failover, admin, sessions, costsim } = file;
+  const { server, redis, scheduler, leader, log, failover, admin, sessions } = file;
+  const { estimates, costsim } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
   const rollouts = frozenMap(resolveRollouts(file.rollouts));
   const budget = resolveBudget(file.budget);
@@ -45,6 +46,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     rollouts,
     budget,
     prices,
+    estimates,
     runs,
     costsim,
     sessions,

@@ -1,6 +1,7 @@
 // The options of `rollouts`: gray releases of a policy, each with arms that get a part of the
 // requests. Whether they lead somewhere is checked in rollouts-check.ts.
 import { z } from 'zod';
+import { ESTIMATORS, type EstimatorName } from '../core/estimates.ts';
 import { armBreakerSchema, type BreakerConfig } from './breaker-schema.ts';
 import { model, name } from './names.ts';
 import type { TargetConfig } from './routes-schema.ts';
@@ -11,10 +12,6 @@ export type RolloutKind = (typeof ROLLOUT_KINDS)[number];
 
 export const SELECTIONS = ['least_loaded', 'fastest'] as const;
 export type Selection = (typeof SELECTIONS)[number];
-
-/** The first one reserves where no rollout says otherwise. */
-export const ESTIMATORS = ['v1', 'v2'] as const;
-export type Estimator = (typeof ESTIMATORS)[number];
 
 const arm = z.strictObject({
   percent: z.coerce
@@ -72,7 +69,7 @@ export interface ArmConfig {
   readonly targets: readonly TargetConfig[] | undefined;
   /** What it says otherwise than the pool. */
   readonly breaker: Partial<BreakerConfig>;
-  readonly estimator: Estimator;
+  readonly estimator: EstimatorName;
 }
 
 export interface RolloutConfig {

@@ -6,6 +6,7 @@ import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
 import { leaderSchema } from './leader-schema.ts';
+import { estimatesSchema, type EstimatesConfig } from './estimates-schema.ts';
 import { logSchema } from './log-schema.ts';
 import { httpUrl, model, name } from './names.ts';
 import {
@@ -208,6 +209,7 @@ export const configSchema = z.strictObject({
   rollouts: rolloutsSchema,
   budget: budgetSchema,
   prices: pricesSchema,
+  estimates: estimatesSchema,
   runs: runsSchema,
   costsim: costsimSchema,
   sessions: sessionsSchema,
@@ -260,6 +262,7 @@ export interface Config {
   readonly budget: BudgetConfig | undefined;
   /** Configured prices, by model or pool/model. */
   readonly prices: ReadonlyMap<string, PriceConfig>;
+  readonly estimates: EstimatesConfig;
   readonly runs: RunsConfig;
   readonly costsim: Readonly<FileConfig['costsim']>;
   readonly sessions: Readonly<FileConfig['sessions']>;

@@ -21,9 +21,12 @@ export interface EstimateBasis {
   readonly answers: number;
   /** Tokens that each answer might have by the caller's or the route's word. */
   readonly outputLimit: number | undefined;
-  /** Input tokens by the tokenizer, tools included; undefined where it did not run. */
+  /**
+   * Input tokens by the tokenizer, tools included; by a guess where `outOfScope` names `text`;
+   * undefined where neither ran.
+   */
   readonly countedTokens: number | undefined;
-  /** Parts that `v2` does not count exactly (images, audio, …), by name. */
+  /** Parts that `v2` does not count exactly (images, audio, …), by name: docs/estimates.md. */
   readonly outOfScope: readonly string[];
 }
 

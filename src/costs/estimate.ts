@@ -1,6 +1,10 @@
 // How many tokens a request may use, guessed before it is sent: four characters are a token. The
 // guess is what is reserved and what tokens per minute are charged; settlement.ts corrects both.
-import { tokenCount } from './price.ts';
+import type { EstimateBasis, Figures } from '../core/estimates.ts';
+import { costOf, tokenCount, type Price } from './price.ts';
+
+/** Changes with every change of what it answers. */
+export const V1_VERSION = '1.0';
 
 /** What of a request decides about its size. */
 export interface Size {
@@ -21,7 +25,7 @@ export interface Estimate {
 
 const CHARACTERS_PER_TOKEN = 4;
 /** A large picture at the usual vendors; a small one has about a tenth. */
-const TOKENS_PER_ATTACHMENT = 1000;
+export const TOKENS_PER_ATTACHMENT = 1000;
 
 /**
  * Input: a quarter of the characters, rounded up, and 1,000 tokens an attachment. Output: the limit
@@ -38,4 +42,14 @@ export function estimateTokens(size: Size, defaultOutputTokens: number): Estimat
 
 export function tokensOfCharacters(characters: number): number {
   return tokenCount(characters / CHARACTERS_PER_TOKEN);
+}
+
+/** The first estimator as figures, of the same basis as the second (estimate-v2.ts). Pure. */
+export function estimateV1(
+  basis: EstimateBasis,
+  terms: { readonly defaultOutputTokens: number; readonly price: Price | undefined },
+): Figures {
+  const { defaultOutputTokens, price } = terms;
+  const tokens = { ...estimateTokens(basis, defaultOutputTokens), cachedInputTokens: 0 };
+  return { ...tokens, costMicro: price && costOf(tokens, price) };
 }

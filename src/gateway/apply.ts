@@ -5,6 +5,7 @@ import type { LiveConfig } from '../config/live.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RunProviders } from '../sessions/run-provider.ts';
+import type { EstimatorParts } from './estimating.ts';
 import type { Gateway } from './gateway.ts';
 import type { Registration } from './registration.ts';
 import { gatewayRules } from './rules.ts';
@@ -14,13 +15,14 @@ export interface ApplyParts {
   readonly registration: Pick<Registration, 'configure'>;
   readonly gateway: Pick<Gateway, 'expect' | 'configure'>;
   readonly runs: RunProviders;
+  readonly estimators?: EstimatorParts | undefined;
   readonly logger: Logger;
 }
 
 /** Rejects with `store_unavailable`; nothing has changed then. */
 export async function applyConfig(next: Config, parts: ApplyParts): Promise<void> {
-  const { config, registration, gateway, runs, logger } = parts;
-  const rules = await gatewayRules(next, { runs, logger });
+  const { config, registration, gateway } = parts;
+  const rules = await gatewayRules(next, parts);
   gateway.expect(rules.accounts);
   await registration.configure(next);
   gateway.configure(rules);

@@ -5,15 +5,19 @@ import type { TargetConfig } from '../config/schema.ts';
 import { OUTPUT_LIMITS } from '../core/body-fields.ts';
 import type { Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
-import { estimateTokens, type Estimate, type Size } from '../costs/estimate.ts';
+import type { EstimateBasis, Figures } from '../core/estimates.ts';
+import { estimateTokens, estimateV1, type Estimate, type Size } from '../costs/estimate.ts';
 import type { PriceTable } from '../costs/price-table.ts';
-import { costOf, type Tokens } from '../costs/price.ts';
+import { costOf, type Price, type Tokens } from '../costs/price.ts';
 import { usedTokens, type Ending } from '../costs/settlement.ts';
+import type { AtTarget, Estimating, EstimatorRules } from './estimating.ts';
 
 export interface ChargeRules {
   /** Undefined where the budget gate is off: nothing costs anything then. */
   readonly prices: PriceTable | undefined;
   readonly defaultOutputTokens: number;
+  /** Absent: `v1` alone. */
+  readonly estimators?: EstimatorRules | undefined;
 }
 
 /** What is reserved at the acquire. */
@@ -31,10 +35,16 @@ export interface Charge {
  * Reserves for the dearest target and the longest answer, since any of them may be granted. Throws
  * `model_not_priced` where the gate is on and no target has a price.
  */
-export function chargeOf(size: Size, wanted: readonly TargetConfig[], rules: ChargeRules): Charge {
+export function chargeOf(
+  size: Size,
+  wanted: readonly TargetConfig[],
+  rules: ChargeRules,
+  estimating?: Estimating,
+): Charge {
   const { prices, defaultOutputTokens } = rules;
   const targets = prices === undefined ? wanted : pricedOf(wanted, prices);
   if (targets.length === 0) throw notPriced();
+  if (estimating?.reservedBy === 'v2') return chargeByV2(size, targets, rules, estimating);
   const estimates = targets.map((target) => {
     const outputLimit = size.outputLimit ?? limitIn(target);
     return estimateTokens({ ...size, outputLimit }, defaultOutputTokens);
@@ -47,6 +57,62 @@ export function chargeOf(size: Size, wanted: readonly TargetConfig[], rules: Cha
   );
   const reserveMicro = prices === undefined ? undefined : Math.max(...costs);
   return { targets, estimate, tokens: inputTokens + outputTokens, reserveMicro };
+}
+
+/** Each target has lengths of its own: the most of each kind is reserved. */
+function chargeByV2(
+  size: Size,
+  targets: readonly TargetConfig[],
+  rules: ChargeRules,
+  estimating: Estimating,
+): Charge {
+  const all = targets.map((target) =>
+    estimating.figuresAt(target, aboutTarget(size, target, rules)),
+  );
+  const inputTokens = Math.max(...all.map((one) => one.inputTokens));
+  const outputTokens = Math.max(...all.map((one) => one.outputTokens));
+  const reserveMicro = rules.prices && Math.max(...all.map((one) => one.costMicro ?? 0));
+  const estimate = { inputTokens, outputTokens };
+  return { targets, estimate, tokens: inputTokens + outputTokens, reserveMicro };
+}
+
+/** What both estimators say of the target that served a request, and what it has used there. */
+export interface Compared {
+  readonly v1: Figures;
+  readonly v2: Figures;
+  /** Undefined where the upstream did not tell all of it. */
+  readonly actual: Figures | undefined;
+  readonly basis: EstimateBasis;
+}
+
+/** Once its tokens are counted. */
+export function compare(
+  usage: Ending['usage'],
+  target: TargetConfig,
+  { rules, estimating }: { readonly rules: ChargeRules; readonly estimating: Estimating },
+): Compared {
+  const { size } = estimating;
+  const about = aboutTarget(size, target, rules);
+  const basis = estimating.basisAt(about.outputLimit);
+  const actual = usage && actualOf(usage, size, about.price);
+  return { v1: estimateV1(basis, about), v2: estimating.figuresAt(target, about), actual, basis };
+}
+
+function actualOf(
+  { inputTokens, outputTokens, cachedInputTokens = 0 }: NonNullable<Ending['usage']>,
+  { answers }: Size,
+  price: Price | undefined,
+): Figures | undefined {
+  if (inputTokens === undefined || (outputTokens === undefined && answers > 0)) return undefined;
+  const cached = Math.min(cachedInputTokens, inputTokens);
+  const tokens = { inputTokens, outputTokens: outputTokens ?? 0, cachedInputTokens: cached };
+  return { ...tokens, costMicro: price && costOf(tokens, price) };
+}
+
+function aboutTarget(size: Size, target: TargetConfig, rules: ChargeRules): AtTarget {
+  const { prices, defaultOutputTokens } = rules;
+  const outputLimit = size.outputLimit ?? limitIn(target);
+  return { outputLimit, price: prices?.priceOf(target), defaultOutputTokens };
 }
 
 /** The same list where all have a price: the scheduler knows the lists that it has seen. */

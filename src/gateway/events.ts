@@ -2,13 +2,14 @@
 // whoever counts or logs listens here.
 import { EventEmitter } from 'node:events';
 import type { ErrorCode } from '../core/errors.ts';
-import type { ProvenanceRecord } from '../core/estimates.ts';
 import type { Outcome } from '../core/domain.ts';
+import type { EstimatorName, ProvenanceRecord } from '../core/estimates.ts';
 import type { SessionSource } from '../config/costs-resolve.ts';
 import type { Sign } from '../config/outcomes-schema.ts';
 import type { ChosenArm } from '../rollout/rollouts.ts';
 import type { Usage } from '../upstream/usage.ts';
 import type { EndpointName } from './endpoints.ts';
+import type { GuessReason } from './estimating.ts';
 
 /** An attempt that was followed by another one elsewhere. */
 export interface FailedAttempt {
@@ -59,14 +60,21 @@ export interface FinishedRequest {
   readonly arms?: readonly ChosenArm[] | undefined;
   /** What it has cost, where costs are counted. */
   readonly costMicro?: number | undefined;
+  /** Which estimator reserved, where both ran. */
+  readonly reservedBy?: EstimatorName | undefined;
 }
 
 export interface GatewayEvents {
   finished: FinishedRequest;
-  /** A granted request was settled, where more than one estimator looked at it. */
-  estimated: { readonly record: ProvenanceRecord };
   /** The store did not confirm a release in time; the scheduler goes on trying by itself. */
   releaseFailed: { readonly requestId: string; readonly account: string; readonly error: Error };
+  /**
+   * What a request was expected to cost and what it came to: once for each that had a slot while `v2`
+   * is in use or under trial, after its release.
+   */
+  estimated: ProvenanceRecord;
+  /** Tokens were guessed by the kinds of letters, since the tokenizer did not count them in time. */
+  tokensGuessed: { readonly reason: GuessReason };
   /** A session's id without the configured form: the request belongs to no run. */
   sessionWithoutRun: { readonly source: SessionSource | undefined };
   /** The store did not remember the provider of a run: a later request of the run decides it. */

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Target } from '../core/domain.ts';
+import type { EstimatorName } from '../core/estimates.ts';
 import type { ChosenArm } from '../rollout/rollouts.ts';
 import type { Run } from '../sessions/run-provider.ts';
 import type { RateLimits } from '../scheduler/limits.ts';
@@ -55,6 +56,8 @@ export class Exchange {
   /** The arms of rollouts that it is in; at its end also the one of the account that served it. */
   arms: readonly ChosenArm[] | undefined;
   costMicro: number | undefined;
+  /** Where both estimators ran. */
+  reservedBy: EstimatorName | undefined;
   pool: string | undefined;
   account: string | undefined;
   /** Of the account that was tried last: what its callers see of it. */
@@ -166,6 +169,7 @@ export class Exchange {
       usage: this.usage,
       arms: this.arms,
       costMicro: this.costMicro,
+      reservedBy: this.reservedBy,
       totalMs: nowMs - this.startedAtMs,
       queueMs: this.queueMs,
       overheadMs: this.overheadMs(this.answeredAtMs ?? nowMs),

@@ -8,6 +8,7 @@ import type { AdmissionPolicy } from '../scheduler/admission.ts';
 import { limitsOf } from '../tenants/limits.ts';
 import { RunProviders, type RunProvidersOptions } from '../sessions/run-provider.ts';
 import type { ChargeRules } from './charge.ts';
+import type { EstimatorParts } from './estimating.ts';
 import type { GatewayRules } from './gateway.ts';
 import type { RunRules } from './run.ts';
 
@@ -18,17 +19,28 @@ export function admissionOf({ tenants, budget }: Config): AdmissionPolicy {
   return { tenants: limits, timeZone, ...(budget && { budget: budget.global }) };
 }
 
+/** What lives longer than one configuration. */
+export interface RulesParts {
+  readonly runs: RunProviders;
+  readonly logger: Logger;
+  /** Absent: `v1` estimates alone. */
+  readonly estimators?: EstimatorParts | undefined;
+}
+
 /** All that a configuration says about requests. Warns of models without a price. */
 export async function gatewayRules(
   config: Config,
-  { runs, logger }: { readonly runs: RunProviders; readonly logger: Logger },
+  { runs, logger, estimators }: RulesParts,
 ): Promise<GatewayRules> {
   const { maxBodyBytes, writeIdleTimeoutMs, waitKeepAliveMs } = config.server;
   return {
     accounts: new Map(config.accounts.map((account) => [account.name, account])),
     routes: config.routes,
     failover: config.failover,
-    charging: await loadChargeRules(config, logger),
+    charging: {
+      ...(await loadChargeRules(config, logger)),
+      estimators: estimators && { ...estimators, config: config.estimates },
+    },
     runs: makeRunRules(config, runs),
     sessionFrom: config.sessions.from,
     waitMs: config.scheduler.waitMs,

@@ -14,10 +14,12 @@ import { readAsked, type Asked } from './asked.ts';
 import { readBody } from './body.ts';
 import { chargeOf, settlementOf, withSpent, type Charge, type ChargeRules } from './charge.ts';
 import { resolveDestination, type Destination, type Places } from './destination.ts';
+import { chosenEstimator, Estimating, type GuessReason } from './estimating.ts';
 import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { reportOf, tryAccounts } from './failover.ts';
 import { principalOf } from './principal.ts';
+import { tellProvenance } from './provenance.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
 import { laneOf, sessionOf } from './session.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
@@ -52,7 +54,10 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   const asked = readAsked(body, req.headers['content-type'] ?? '', endpoint);
   exchange.session = sessionOf(req.headers, asked.sessions, context.sessionFrom);
   const destination = await findDestination(exchange, asked, context);
-  const charge = chargeOf(asked.size, destination.targets, context.charging);
+  const { targets: wanted } = destination;
+  const estimating = startEstimating(exchange, { asked, wanted, body }, context);
+  if (estimating?.reservedBy === 'v2') await estimating.ready();
+  const charge = chargeOf(asked.size, wanted, context.charging, estimating);
 
   exchange.wantsStream = asked.wantsStream;
   exchange.lane = laneOf(req.headers, exchange.session, destination);
@@ -65,9 +70,35 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
     const end = await tryAccounts(exchange, { lease, asked, targets, others, limits }, context);
     if (end.kind === 'failed') throw end.error;
   } finally {
-    giveBack(exchange, { lease, charge, context });
+    giveBack(exchange, { lease, charge, context, estimating });
   }
 }
+
+/** Undefined where `v1` is asked alone, as by default. */
+function startEstimating(
+  exchange: Exchange,
+  { asked, wanted, body }: { asked: Asked; wanted: readonly TargetConfig[]; body: Buffer },
+  { charging: { estimators }, events }: ServeContext,
+): Estimating | undefined {
+  const { stableKey, route = '', endpoint, req } = exchange;
+  const reservedBy = chosenEstimator(stableKey, route, estimators);
+  if (estimators === undefined || reservedBy === undefined) return undefined;
+  exchange.reservedBy = reservedBy;
+  const request = {
+    tenant: principalOf(req).tenant.name,
+    route,
+    size: asked.size,
+    targets: wanted,
+    body,
+    isJson: asked.contentType === 'application/json',
+    isChat: CHAT.has(endpoint.name),
+    onGuess: (reason: GuessReason) => events.emit('tokensGuessed', { reason }),
+  };
+  return new Estimating(request, reservedBy, estimators);
+}
+
+/** Endpoints whose texts are messages. */
+const CHAT: ReadonlySet<string> = new Set(['chat', 'responses', 'messages']);
 
 /** Its route, narrowed to the provider that it names or that its run has. */
 async function findDestination(
@@ -109,7 +140,7 @@ async function placesAfter(
 
 /** Not waited for: the client's answer never depends on the store's. */
 function giveBack(exchange: Exchange, ended: Ended): void {
-  const { lease, context } = ended;
+  const { lease, context, charge, estimating } = ended;
   const arm = context.rollouts?.armOfAccount(lease.account);
   if (arm !== undefined) exchange.arms = [...(exchange.arms ?? []), arm];
   lease.release(lastReport(exchange, ended)).catch((error: unknown) => {
@@ -117,12 +148,17 @@ function giveBack(exchange: Exchange, ended: Ended): void {
     const { account } = lease;
     context.events.emit('releaseFailed', { requestId, account, error: asAppError(error) });
   });
+  if (estimating === undefined) return;
+  const { target, requestId: slotId } = lease;
+  const { events, charging: rules } = context;
+  void tellProvenance(exchange, { estimating, charge, target, slotId, rules, events });
 }
 
 interface Ended {
   readonly lease: Lease;
   readonly charge: Charge;
   readonly context: ServeContext;
+  readonly estimating?: Estimating | undefined;
 }
 
 /** What the last account showed, what all attempts have used, and where it is booked. */

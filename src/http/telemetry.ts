@@ -21,6 +21,7 @@ export function observeGateway(events: GatewayEmitter, telemetry: Telemetry): vo
     countProxied(request, telemetry);
     logger.access(request);
   });
+  events.on('tokensGuessed', ({ reason }) => telemetry.metrics.tokensGuessed.inc({ reason }));
   events.on('releaseFailed', (event) => {
     logger.warn('a release was not confirmed yet; it is repeated in the background', event);
   });

@@ -20,6 +20,7 @@ export interface AccessFacts {
   readonly failed?: readonly FailedAttempt[];
   readonly stream?: boolean;
   readonly usage?: TokenCounts | undefined;
+  readonly reservedBy?: string | undefined;
   readonly totalMs: number;
   readonly queueMs?: number;
   readonly overheadMs?: number;
@@ -63,6 +64,7 @@ export function accessLine(facts: AccessFacts, time: Date): string {
     failed: failed && failed.length > 0 ? failed : undefined,
     stream: facts.stream,
     usage: facts.usage,
+    reservedBy: facts.reservedBy,
     totalMs: rounded(facts.totalMs),
     queueMs: rounded(facts.queueMs),
     overheadMs: rounded(facts.overheadMs),

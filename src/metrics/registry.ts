@@ -4,6 +4,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
 import { costsimMetrics } from './costsim-metrics.ts';
+import { estimateMetrics } from './estimate-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { leaderMetrics } from './leader-metrics.ts';
@@ -22,6 +23,7 @@ export function createMetrics(build: { readonly version: string }) {
   const metrics = {
     registry,
     ...requestMetrics(registry),
+    ...estimateMetrics(registry),
     ...schedulerMetrics(registry),
     ...sessionMetrics(registry),
     ...queueMetrics(registry),

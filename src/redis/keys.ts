@@ -78,6 +78,10 @@ export interface CellKeys {
   readonly speeds: string;
   /** HASH: who leads, its term and until when (lua/leader.lua). */
   readonly leader: string;
+  /** HASH "tenant TAB route TAB model" → how long answers are (lua/lengths.lua); `_` → number of the last change. */
+  readonly lengths: string;
+  /** ZSET the same name → number of its last change; the longest unused are forgotten. */
+  readonly lengthsUsed: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
   /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
@@ -139,6 +143,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     policies: `${prefix}policies`,
     speeds: `${prefix}speeds`,
     leader: `${prefix}leader`,
+    lengths: `${prefix}lengths`,
+    lengthsUsed: `${prefix}lengths-used`,
     rollout: (name) => `${prefix}rollout:${name}`,
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,

@@ -38,6 +38,8 @@ export interface Scripts {
   readonly costsim: AssembledScript;
   /** Decides who leads. */
   readonly leader: AssembledScript;
+  /** Moves the learned lengths of answers, and tells which have changed. */
+  readonly lengths: AssembledScript;
 }
 
 const TICK = {
@@ -158,6 +160,13 @@ const LEADER = {
   argLists: [],
 } as const;
 
+const LENGTHS = {
+  keys: ['lengths', 'lengths_used'],
+  keyLists: [],
+  args: ['head', 'samples'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -170,6 +179,7 @@ export function loadScripts(): Scripts {
     speeds: assemble('speeds.lua'),
     costsim: assemble('costsim.lua'),
     leader: assemble('leader.lua'),
+    lengths: assemble('lengths.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -180,5 +190,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.speeds, SPEEDS);
   checkHeader(scripts.costsim, COSTSIM);
   checkHeader(scripts.leader, LEADER);
+  checkHeader(scripts.lengths, LENGTHS);
   return scripts;
 }

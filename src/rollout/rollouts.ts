@@ -1,15 +1,11 @@
 // The rollouts in force: which arm a request or an account is in, what that arm changes, and what
 // operators have made of the percentages. An arm is chosen by a stable hash, so a session stays in
 // its arm while percentages stay. What arms came to is arm-stats.ts's matter.
-import {
-  ESTIMATORS,
-  type ArmConfig,
-  type Estimator,
-  type RolloutConfig,
-} from '../config/rollouts-schema.ts';
+import type { ArmConfig, RolloutConfig } from '../config/rollouts-schema.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
 import type { Target } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
+import type { EstimatorName } from '../core/estimates.ts';
 import { remade } from '../core/remade.ts';
 import { armOf, ROLLOUT_PREFIX, withShares } from './arms.ts';
 import { breakerRolloutOf } from './breaker-arms.ts';
@@ -130,9 +126,9 @@ export class Rollouts {
     return this.#fastestOfTwo(target);
   }
 
-  /** What estimates the use of a request that is in these arms. */
-  estimatorFor(arms: readonly ChosenArm[] = NONE): Estimator {
-    return this.#settings(arms, 'estimator')[0]?.estimator ?? ESTIMATORS[0];
+  /** What estimates the use of a request in these arms; undefined where none of them says so. */
+  estimatorFor(arms: readonly ChosenArm[] = NONE): EstimatorName | undefined {
+    return this.#settings(arms, 'estimator')[0]?.estimator;
   }
 
   /**

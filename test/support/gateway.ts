@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import type { UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
+import type { EstimatorParts } from '../../src/gateway/estimating.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { admissionOf, gatewayRules, runProviders } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -35,6 +36,8 @@ export interface TestGatewayOptions {
   /** Nothing waits unless told otherwise. */
   readonly waitMs?: number;
   readonly waitKeepAliveMs?: number;
+  /** Absent: `v1` estimates alone. */
+  readonly estimators?: EstimatorParts;
   /** More of the configuration, over what is there; a function of the upstream's origin. */
   readonly file?: MoreConfig | ((upstream: string) => MoreConfig);
 }
@@ -75,7 +78,7 @@ export async function startGateway(
   const runs = runProviders(config, { redis, keyStyle: 'plain' });
   const gateway = new Gateway({
     scheduler,
-    ...(await gatewayRules(config, { runs, logger })),
+    ...(await gatewayRules(config, { runs, logger, estimators: options.estimators })),
     waitMs: options.waitMs ?? 0,
     waitKeepAliveMs: options.waitKeepAliveMs ?? 0,
   });

@@ -165,9 +165,11 @@ describe('the keys of every script', () => {
         const retired = [keys.concurrency({ pool: 'gone', model: 'gone' })];
 
         const { runs, runsUsed, directory, speeds, costsim, costsimLog, provenance } = keys;
+        const { leader, lengths, lengthsUsed } = keys;
         const others = { runs, runs_used: runsUsed, directory, speeds, costsim, provenance };
         const ofDaemon = { costsim_log: costsimLog, costsim_batch: keys.costsimBatch('d1') };
-        const all = { ...scriptKeys(keys), ...others, ...ofDaemon, leader: keys.leader };
+        const learned = { leader, lengths, lengths_used: lengthsUsed };
+        const all = { ...scriptKeys(keys), ...others, ...ofDaemon, ...learned };
         const bound = bindKeys(script, all, { ...lists, retired, drift: driftKeys(keys) });
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
