@@ -106,6 +106,7 @@
 --- @include sessions/preferring.lua
 --- @include sessions/lane_list.lua
 --- @include sessions/lanes.lua
+--- @include waiting/unreadable.lua
 --- @include sessions/alone.lua
 --- @include waiting/parking.lua
 --- @include waiting/queue.lua

@@ -40,14 +40,3 @@ function lane_list.position(waiter)
   local list = list_of(waiter.session.name)
   return redis.call('ZLEXCOUNT', key_line, '[' .. list, '[' .. place_of(waiter))
 end
-
---- The lane that a request owns whose record does not say so (any more), or nil: looks at all lanes,
---- for a record that cannot be decoded is rare.
-function lane_list.owned_by(id)
-  local all = redis.call('HGETALL', key_lanes)
-  for i = 1, #all, 2 do
-    if all[i + 1] == id then
-      return all[i]
-    end
-  end
-end

@@ -64,7 +64,7 @@ local function serve(head, account, number)
   if not waiter then
     local flow = flows.of(head.targets.home, head.tenant)
     if id then
-      return waiters.discard(flow, head.demand, id, place)
+      return unreadable.discard(flow, head.demand, id, place)
     end
     return flows.set_ready(flow, false)
   end

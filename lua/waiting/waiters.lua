@@ -42,29 +42,6 @@ function waiters.head(tenant, demand)
   return first and string.sub(first, #line + WAITERS.order + 1), first
 end
 
---- A record that cannot be read is set aside, like a lease's; a lane that it owned goes on.
-local function set_aside(id)
-  local raw = redis.call('HGET', key_waiters, id)
-  if not raw then
-    return
-  end
-  redis.call('HSET', key_set_aside, id, raw)
-  redis.call('HDEL', key_waiters, id)
-  timers.clear('d', id)
-  cell.count_waiters(-1)
-  local lane = lane_list.owned_by(id)
-  if lane then
-    lanes.left(lane, id)
-  end
-end
-
---- A place whose waiter cannot be read.
-function waiters.discard(flow, demand, id, place)
-  redis.call('ZREM', key_line, place)
-  flows.leave(flow, demand)
-  set_aside(id)
-end
-
 --- To its place in its tenant's line, unless it waits elsewhere: for a move, or for its session.
 function waiters.enqueue(waiter)
   if moving.holds_back(waiter) or waiter.session and sessions.holds_back(waiter) then
@@ -164,7 +141,7 @@ end
 timers.due.d = function(id)
   local waiter = waiters.get(id)
   if not waiter then
-    set_aside(id)
+    unreadable.set_aside(id)
   elseif waiter.state ~= WAITING.granted then
     waiters.refuse(waiter, REASON.queue_timeout, 0)
   end

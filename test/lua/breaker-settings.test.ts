@@ -1,3 +1,4 @@
+// @module-tag redis_required
 // Settings of breakers that change while accounts are troubled: what is open already heeds them.
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,0 +1,36 @@
+-- Waiters whose records cannot be decoded: set aside like a lease's, when their turn or their deadline
+-- comes. They hold up nobody, neither in a line nor in a lane.
+
+--- The lane that the request owns, or nil. Its record does not say so any more, so all lanes are looked
+--- at: once for a record, and only for one that is broken.
+local function lane_of(id)
+  local all = redis.call('HGETALL', key_lanes)
+  for i = 1, #all, 2 do
+    if all[i + 1] == id then
+      return all[i]
+    end
+  end
+end
+
+--- Nothing for an id that has no record.
+function unreadable.set_aside(id)
+  local raw = redis.call('HGET', key_waiters, id)
+  if not raw then
+    return
+  end
+  redis.call('HSET', key_set_aside, id, raw)
+  redis.call('HDEL', key_waiters, id)
+  timers.clear('d', id)
+  cell.count_waiters(-1)
+  local lane = lane_of(id)
+  if lane then
+    lanes.left(lane, id)
+  end
+end
+
+--- The same of one that has a place in the line.
+function unreadable.discard(flow, demand, id, place)
+  redis.call('ZREM', key_line, place)
+  flows.leave(flow, demand)
+  unreadable.set_aside(id)
+end
