@@ -46,6 +46,12 @@ export const behaviourPatch = z
     chunkDelayMs: rangeMs,
     /** Length of a generated answer; a request's own maximum cuts it. */
     tokens: z.coerce.number().int().min(1).max(100_000),
+    /** `natural`: by model, request and chance instead of `tokens`. */
+    lengths: z.enum(['fixed', 'natural']),
+    /** `bytes`: four a token, cheap. `tokens`: by a real tokenizer, repeated prefixes cached. */
+    bill: z.enum(['bytes', 'tokens']),
+    /** Multiplies the usage that it reports. */
+    billFactor: z.coerce.number().min(0.01).max(100),
     /** A fixed answer; `echo` repeats the last message. */
     reply: z.string().max(100_000).nullable(),
     /** The model that answers name instead of the one that was asked for. */
@@ -84,6 +90,9 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   latencyMs: { min: 0, max: 0 },
   chunkDelayMs: { min: 0, max: 0 },
   tokens: 16,
+  lengths: 'fixed',
+  bill: 'bytes',
+  billFactor: 1,
   reply: null,
   reportedModel: null,
   status: null,
@@ -137,6 +146,8 @@ const WORDS: Readonly<Record<string, keyof Behaviour>> = {
   latency: 'latencyMs',
   chunk: 'chunkDelayMs',
   tokens: 'tokens',
+  lengths: 'lengths',
+  'bill-factor': 'billFactor',
   reply: 'reply',
   model: 'reportedModel',
   status: 'status',

@@ -1,6 +1,8 @@
 // One request as the answers need it: what was asked, and the text that will be said.
 // It reads JSON and multipart bodies leniently; it is no validator of the provider's API.
 import type { Behaviour } from './behaviour.ts';
+import type { Bill } from './billing.ts';
+import { naturalLength } from './lengths.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -13,13 +15,12 @@ export interface Asked {
   readonly text: string;
 }
 
-export interface Call extends Asked {
+export interface Call extends Asked, Bill {
   readonly serial: number;
-  /** What the answer says, piece by piece: a stream sends one a chunk. One piece is one token. */
+  /** What the answer says, piece by piece: a stream sends one a chunk. */
   readonly pieces: readonly string[];
   /** The request's own maximum cut the answer. */
   readonly truncated: boolean;
-  readonly promptTokens: number;
   readonly streamUsage: boolean;
 }
 
@@ -94,20 +95,28 @@ export interface Saying {
   readonly behaviour: Behaviour;
   readonly model: string;
   readonly bodyBytes: number;
+  /** Of natural lengths; 0 by default. */
+  readonly seed?: number;
 }
 
-/** Decides what will be said. */
-export function callOf(asked: Asked, { serial, behaviour, model, bodyBytes }: Saying): Call {
+/** Decides what will be said, and bills it by its bytes. */
+export function callOf(asked: Asked, saying: Saying): Call {
+  const { serial, behaviour, model, bodyBytes, seed = 0 } = saying;
   const { fields, stream, text } = asked;
-  const all = piecesOf(behaviour, text);
+  const isNatural = behaviour.lengths === 'natural';
+  const tokens = isNatural ? naturalLength(asked, model, seed) : behaviour.tokens;
+  const all = piecesOf({ ...behaviour, tokens }, text);
   const most = ownMaximum(fields);
+  const pieces = all.length > most ? all.slice(0, most) : all;
   return {
     fields,
     stream,
     text,
     model: behaviour.reportedModel ?? model,
     serial,
-    pieces: all.length > most ? all.slice(0, most) : all,
+    pieces,
+    outputTokens: pieces.length,
+    cachedTokens: 0,
     truncated: all.length > most,
     // Four bytes a token, counted over the whole body: simple, and the same every time.
     promptTokens: Math.max(1, Math.ceil(bodyBytes / 4)),

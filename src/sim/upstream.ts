@@ -19,7 +19,8 @@ import {
   type Behaviour,
   type BehaviourPatch,
 } from './behaviour.ts';
-import { callOf, readAsked, type Asked } from './call.ts';
+import { Biller, multiplied } from './billing.ts';
+import { callOf, readAsked, type Asked, type Call } from './call.ts';
 import { answerControl } from './control.ts';
 import { deliver } from './deliver.ts';
 import { ENDPOINTS, type Endpoint } from './endpoints.ts';
@@ -36,6 +37,7 @@ const UNREADABLE: Refusal = { status: 400, message: 'The body of the request is 
 export class Upstream {
   readonly ledger = new Ledger();
   readonly #open = new Map<Socket, Set<Exchange>>();
+  readonly #biller = new Biller();
   readonly #models = new Map<string, Behaviour>();
   readonly #credentials = new Map<string, BehaviourPatch>();
   #behaviour = DEFAULT_BEHAVIOUR;
@@ -163,15 +165,17 @@ export class Upstream {
       return;
     }
     const serial = (this.#serial += 1);
-    const call = callOf(asked, {
-      serial,
-      behaviour,
-      model: plainModel(asked.model),
-      bodyBytes: body.length,
-    });
+    const model = plainModel(asked.model);
+    const saying = { serial, behaviour, model, bodyBytes: body.length, seed: this.#seed };
+    const call = await this.#billed(callOf(asked, saying), behaviour);
     const requestId = `req_sim_${serial}`;
     const answer = endpoint.answer(call);
     await deliver(exchange, { answer, pieces: call.pieces, fate, behaviour, random, requestId });
+  }
+
+  async #billed(call: Call, { bill, billFactor }: Behaviour): Promise<Call> {
+    const counted = bill === 'tokens' ? { ...call, ...(await this.#biller.bill(call)) } : call;
+    return billFactor === 1 ? counted : { ...counted, ...multiplied(counted, billFactor) };
   }
 
   #behaviourFor(asked: Asked, { req }: Exchange): Behaviour {

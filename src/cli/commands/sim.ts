@@ -18,6 +18,8 @@ interface SimCommandOptions {
   readonly latency?: BehaviourPatch['latencyMs'];
   readonly chunkDelay?: BehaviourPatch['chunkDelayMs'];
   readonly tokens?: number;
+  readonly tokenizer?: boolean;
+  readonly billFactor?: number;
   readonly reply?: string;
   readonly usage?: BehaviourPatch['streamUsage'];
   readonly errorRate?: number;
@@ -34,7 +36,7 @@ const EXAMPLES = `
 A single request may ask for its own behaviour, by a directive in its last message, by x-sim-*
 headers, or by a suffix of its model:
   "Hello [sim latency=200 tokens=50 chunk=20..40]"   x-sim-status: 503   gpt-4@sim:fault=hang
-  words: latency chunk tokens reply model status fault retry-after usage
+  words: latency chunk tokens lengths bill-factor reply model status fault retry-after usage
   faults: reset (before any byte), cut (in mid-body), hang, stall (in mid-body), endless
 
 Counts and control while it runs:
@@ -66,6 +68,15 @@ export function register(program: Command): void {
       '--tokens <n>',
       `words of an answer (default: ${DEFAULT_BEHAVIOUR.tokens})`,
       integerFrom(1, 100_000),
+    )
+    .option(
+      '--tokenizer',
+      'bill by a real tokenizer, with cached prefixes; answers have natural lengths unless --tokens',
+    )
+    .option(
+      '--bill-factor <n>',
+      'multiply the usage that is reported: to see an estimator fail',
+      checkedBy(shape.billFactor),
     )
     .option('--reply <text>', 'what to answer; "echo" repeats the last message')
     .option(
@@ -138,6 +149,9 @@ function simulatorOptions(options: SimCommandOptions): SimulatorOptions {
     latencyMs: options.latency,
     chunkDelayMs: options.chunkDelay,
     tokens: options.tokens,
+    ...(options.tokenizer && { bill: 'tokens' }),
+    ...(options.tokenizer && options.tokens === undefined && { lengths: 'natural' }),
+    billFactor: options.billFactor,
     reply: options.reply,
     streamUsage: options.usage,
     errorRate: options.errorRate,

@@ -74,12 +74,12 @@ function finishReason(call: Call): string {
   return call.truncated ? 'length' : 'stop';
 }
 
-function usageOf({ promptTokens, pieces }: Call): object {
+function usageOf({ promptTokens, outputTokens, cachedTokens }: Call): object {
   return {
     prompt_tokens: promptTokens,
-    completion_tokens: pieces.length,
-    total_tokens: promptTokens + pieces.length,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    completion_tokens: outputTokens,
+    total_tokens: promptTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens, audio_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
   };
 }

@@ -17,7 +17,7 @@ export function messagesAnswer(call: Call): Answer {
       content: [text],
       stop_reason: stopReason,
       stop_sequence: null,
-      usage: usageOf(call, call.pieces.length),
+      usage: usageOf(call, call.outputTokens),
     });
   }
   const started = { ...message, content: [], stop_reason: null, stop_sequence: null };
@@ -33,7 +33,7 @@ export function messagesAnswer(call: Call): Answer {
       event('content_block_stop', { index: 0 }) +
       event('message_delta', {
         delta: { stop_reason: stopReason, stop_sequence: null },
-        usage: { output_tokens: call.pieces.length },
+        usage: { output_tokens: call.outputTokens },
       }) +
       event('message_stop', {}),
   };
@@ -45,9 +45,9 @@ function event(type: string, fields: object): string {
 
 function usageOf(call: Call, outputTokens: number): object {
   return {
-    input_tokens: call.promptTokens,
+    input_tokens: call.promptTokens - call.cachedTokens,
     cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0,
+    cache_read_input_tokens: call.cachedTokens,
     output_tokens: outputTokens,
   };
 }

@@ -79,8 +79,8 @@ export function transcriptionAnswer(call: Call): Answer {
   const usage = {
     type: 'tokens',
     input_tokens: call.promptTokens,
-    output_tokens: call.pieces.length,
-    total_tokens: call.promptTokens + call.pieces.length,
+    output_tokens: call.outputTokens,
+    total_tokens: call.promptTokens + call.outputTokens,
   };
   return json({ text, usage });
 }

@@ -48,10 +48,10 @@ function finished(call: Call, item: object): object {
     output: [item],
     usage: {
       input_tokens: call.promptTokens,
-      input_tokens_details: { cached_tokens: 0 },
-      output_tokens: call.pieces.length,
+      input_tokens_details: { cached_tokens: call.cachedTokens },
+      output_tokens: call.outputTokens,
       output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: call.promptTokens + call.pieces.length,
+      total_tokens: call.promptTokens + call.outputTokens,
     },
   };
 }
