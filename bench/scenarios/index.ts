@@ -4,6 +4,7 @@ import { accountsScaling } from './accounts-scaling.ts';
 import { admissionScaling } from './admission-scaling.ts';
 import { breaker } from './breaker.ts';
 import { contended } from './contended.ts';
+import { estimates } from './estimates.ts';
 import { failover } from './failover.ts';
 import { fieldLoop } from './field-loop.ts';
 import { gates } from './gates.ts';
@@ -28,4 +29,5 @@ export const scenarios: readonly Scenario[] = [
   ...proxies,
   failover,
   proxyStreams,
+  ...estimates,
 ];
