@@ -91,7 +91,12 @@ function stops(name: string, work?: () => Promise<unknown>): Contender {
         longest.push(stop);
       }
       const at = (share: number): number => percentile(longest, share);
-      return { p50_ms: at(0.5), [P99]: at(0.99), call_p50_ms: percentile(calls, 0.5), windows: longest.length };
+      return {
+        p50_ms: at(0.5),
+        [P99]: at(0.99),
+        call_p50_ms: percentile(calls, 0.5),
+        windows: longest.length,
+      };
     },
   };
 }
