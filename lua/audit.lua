@@ -88,7 +88,7 @@ local function count_rules(id, lease)
 end
 
 each(key_requests, function(id, raw)
-  local lease = records.read_lease(raw, {})
+  local lease = records.read_lease(raw)
   if not lease then
     return compare('undecodable', id, 0, 1)
   end

@@ -16,7 +16,7 @@
 --- @key inflight HASH account -> leases in flight
 --- @key targets HASH "pool TAB model" -> target record (lib/records.lua)
 --- @key daemons ZSET daemon -> cell time of its last tick
---- @key replies HASH "daemon:track" -> its last batch on that track and the reply
+--- @key replies HASH "daemon:track" -> its last batch on that track, ":reply" behind it -> the reply
 --- @key set_aside HASH "tenant/id" -> a record that could not be decoded
 --- @key waiters HASH "tenant/id" -> a parked acquire (waiting/waiters.lua)
 --- @key line ZSET by member: "q" lines of waiters, "r" ready flows and moves, "p" parked waiters
@@ -66,6 +66,7 @@
 --- @include lib/finished.lua
 --- @include lib/uses.lua
 --- @include lib/charges.lua
+--- @include lib/asides.lua
 --- @include lib/requests.lua
 --- @include lib/heap.lua
 --- @include lib/memory.lua
@@ -84,6 +85,7 @@
 --- @include breaker/transitions.lua
 --- @include breaker/cooldown.lua
 --- @include scheduler/classes.lua
+--- @include scheduler/taking.lua
 --- @include scheduler/mixed.lua
 --- @include scheduler/preferred.lua
 --- @include scheduler/choice.lua
@@ -134,6 +136,7 @@ if early_reply then
   return early_reply
 end
 
+asides.begin()
 requests.begin()
 finished.begin()
 uses.begin()

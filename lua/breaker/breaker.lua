@@ -2,6 +2,8 @@
 -- a row, or at an error rate over a window that begins at the first failure, and is open for a growing
 -- time. Then one probe of the whole fleet decides: success closes it, failure opens it for longer.
 -- Outcomes of what was granted before the last change move nothing.
+--- @charged-where account[ACCOUNT.health]
+--- @settled-where account[ACCOUNT.breaker]
 
 local function end_of(lease, op)
   local flags = op and operations.batch[op + OP.flags] or 0
@@ -29,8 +31,7 @@ local function settle(account, lease, op)
 end
 
 function breaker.charge(lease, account)
-  local record = account[ACCOUNT.health]
-  local entry = record and record.entries[lease[LEASE.model]]
+  local entry = account[ACCOUNT.health].entries[lease[LEASE.model]]
   if entry and entry.state == BREAKER.half_open and entry.probe == 0
     and lease[LEASE.fence] > entry.since then
     entry.probe = lease[LEASE.fence]
@@ -44,11 +45,8 @@ local function is_good(op)
 end
 
 --- A good end says nothing new of an account that is well.
-function breaker.settle_all(ended, list, ops, n)
-  for i = 1, n do
-    local account = list[i]
-    if account and account[ACCOUNT.breaker] and (account[ACCOUNT.health] or not is_good(ops[i])) then
-      settle(account, ended[i], ops[i])
-    end
+function breaker.settle(lease, account, op)
+  if account[ACCOUNT.health] or not is_good(op) then
+    settle(account, lease, op)
   end
 end

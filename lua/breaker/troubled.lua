@@ -11,7 +11,7 @@ function troubled.read()
     if record then
       found[name], names[#names + 1] = record, name
     elseif name ~= SENTINEL.name then
-      requests.set_aside('health:' .. name, raw)
+      asides.put('health:' .. name, raw)
       redis.call('HDEL', key_health, name)
     end
   end

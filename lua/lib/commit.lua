@@ -18,7 +18,8 @@ local function reply_with(set_aside)
 end
 
 function commit.run()
-  local set_aside = requests.commit()
+  local set_aside = asides.commit()
+  requests.commit()
   expiry.commit()
   finished.commit()
   health.commit()

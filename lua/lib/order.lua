@@ -23,30 +23,21 @@ local function order_repeats(batch, count)
   order.early_count, order.late_count = first, last
 end
 
---- Gives every id its slot, the number of the first operation on it; returns the slots, and whether
---- an id comes twice.
-local function number(count)
-  local slots, repeats = {}, false
+--- Gives every id its slot, the number of the first operation on it, and sorts by the time of
+--- execution. Returns the slots, and whether an id comes twice.
+local function sort(batch, count)
+  local slots, repeats, demanded, op = {}, false, {}, 0
+  local first, last, looked, acquires = 0, 0, 0, 0
   for i = 1, count do
-    local id = arg_id(i)
+    local id, kind = arg_id(i), batch[op + OP.kind]
     if slots[id] then
       repeats = true
     else
       slots[id] = i
     end
-  end
-  return slots, repeats
-end
-
---- Sorts by the time of execution; `demanded` tells how many acquires each demand has.
-local function sort(batch, count)
-  local demanded, op = {}, 0
-  local first, last, looked, acquires = 0, 0, 0, 0
-  for i = 1, count do
-    local kind = batch[op + OP.kind]
     if kind ~= KIND.acquire and kind ~= KIND.reap then
       first, looked = first + 1, looked + 1
-      early[first], looked_up[looked] = i, arg_id(i)
+      early[first], looked_up[looked] = i, id
     else
       last = last + 1
       late[last] = i
@@ -55,19 +46,19 @@ local function sort(batch, count)
       -- Nobody but its daemon knows an id that was made just now.
       if batch[op + OP.flags] % 2 ~= ACQUIRE.fresh then
         looked, acquires = looked + 1, acquires + 1
-        looked_up[looked], acquired[acquires] = arg_id(i), arg_id(i)
+        looked_up[looked], acquired[acquires] = id, id
       end
     end
     op = op + OP.fields
   end
   order.demanded, order.early_count, order.late_count = demanded, first, last
   order.looked_up_count, order.acquired_count = looked, acquires
+  return slots, repeats
 end
 
 --- Returns the slots of the ids.
 function order.sort(batch, count)
-  local slots, repeats = number(count)
-  sort(batch, count)
+  local slots, repeats = sort(batch, count)
   if repeats then
     order_repeats(batch, count)
   end

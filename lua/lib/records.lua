@@ -32,15 +32,12 @@ function records.bind(lease, flags, model, fence, account, tenant_name)
   lease[LEASE.charged], lease[LEASE.pool] = 0, false
 end
 
---- Fills `lease`, one under no terms; returns its record.
-function records.fill_plain(lease, batch, op, model, fence, now, account)
+--- A lease under no terms.
+function records.plain(batch, op, model, fence, now, expires_at, account)
   local flags = batch[op + OP.flags] % 2
-  local raw = pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, now + batch[op + OP.lease_ms],
-    batch[op + OP.claim], now, batch[op + OP.reserve], batch[op + OP.tokens], PACKED.no_period,
-    STATE.leased, 1, #account, account, #arg_daemon, arg_daemon, 0)
-  lease[LEASE.raw], lease[LEASE.flags], lease[LEASE.model] = raw, flags, model
-  lease[LEASE.fence], lease[LEASE.account] = fence, account
-  return raw
+  return { pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, expires_at, batch[op + OP.claim],
+    now, batch[op + OP.reserve], batch[op + OP.tokens], PACKED.no_period, STATE.leased, 1, #account,
+    account, #arg_daemon, arg_daemon, 0), flags, model, fence, account }
 end
 
 function records.state(lease)
@@ -53,16 +50,15 @@ function records.set_state(lease, state)
   lease[LEASE.raw] = sub(raw, 1, STATE_AT) .. string.char(state) .. sub(raw, STATE_AT + 2)
 end
 
---- Fills `lease` (LEASE) from its record; false for one that cannot be decoded.
-function records.read_lease(raw, lease)
+--- The lease (LEASE) of a record; false for one that cannot be decoded.
+function records.read_lease(raw)
   local named = byte(raw, LEASE_FIXED + 1)
   if not named or #raw < LEASE_FIXED + 1 + named then
     return false
   end
   local schema, flags, model, fence = unpack_from('<BBI2d', raw)
-  lease[LEASE.raw], lease[LEASE.flags], lease[LEASE.model] = raw, flags, model
-  lease[LEASE.fence], lease[LEASE.account] = fence, sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named)
-  return schema == 1 and lease
+  return schema == 1
+    and { raw, flags, model, fence, sub(raw, LEASE_FIXED + 2, LEASE_FIXED + 1 + named) }
 end
 
 function records.expires_at(lease)

@@ -1,51 +1,59 @@
 -- The view of requests: what the store says of the ids that this batch names (by the number of
--- their first operation, their slot), under what the batch has changed.
+-- their first operation, their slot), under what the batch has changed. Leases that the heart has
+-- granted itself stay in memory while nobody else has written (lib/memory.lua): most releases read
+-- nothing.
 local held = {} -- slot -> lease, DROPPED, or false; nil for an id that was made just now
 requests.held = held
-local blanks = {} -- slot -> the table of its lease, which every batch fills anew
+local own, remembered -- of this cell; id -> lease
 local DROPPED = { false, false, false, false, false } -- a lease that answers to no fence
 requests.dropped = DROPPED
 local puts, put_count, drops, drop_count = {}, 0, {}, 0 -- kept lists, see operations.lua
-local asides, strays
-local changed -- id without a slot -> its lease as this batch has left it; false for none
-local read_lease, fill_plain = records.read_lease, records.fill_plain
+local read_lease = records.read_lease
 
 function requests.begin()
-  asides, strays, changed = {}, {}, false
   put_count, drop_count = 0, 0
 end
 
---- A record that cannot be decoded is set aside: nobody frees its slot, the audit names it.
-local function set_aside(id, raw)
-  if id ~= SENTINEL.name then
-    asides[#asides + 1], asides[#asides + 2] = id, raw
-    strays[#strays + 1] = id
+--- About as many as memory may hold are remembered; then all are forgotten.
+local function remember()
+  own = memory.of('requests', memory.epoch)
+  if not own.leases or own.count > MEMORY.leases then
+    own.leases, own.count = {}, 0
   end
-  return false
+  remembered = own.leases
 end
 
-requests.set_aside = set_aside
-
---- Reads the records of the first `count` of `ids`.
-function requests.load(slots, ids, count)
-  local most = operations.count()
-  for slot = #blanks + 1, most do
-    blanks[slot] = {}
-  end
-  for slot = 1, most do
-    held[slot] = nil
-  end
-  if count == 0 then
-    return
-  end
-  local raws = redis.call('HMGET', key_requests, unpack(ids, 1, count))
-  for i = 1, count do
+local function read(slots, ids)
+  local raws = redis.call('HMGET', key_requests, unpack(ids))
+  for i = 1, #ids do
     local raw, slot = raws[i], slots[ids[i]]
-    local lease = raw and read_lease(raw, blanks[slot])
+    local lease = raw and read_lease(raw)
     if raw and not lease and held[slot] == nil then
-      set_aside(ids[i], raw)
+      asides.put(ids[i], raw)
     end
     held[slot] = lease
+  end
+end
+
+--- Finds the leases of the first `count` of `ids`.
+function requests.load(slots, ids, count)
+  remember()
+  for slot = 1, operations.count() do
+    held[slot] = nil
+  end
+  local strangers
+  for i = 1, count do
+    local id = ids[i]
+    local lease = remembered[id]
+    if lease then
+      held[slots[id]] = lease
+    else
+      strangers = strangers or {}
+      strangers[#strangers + 1] = id
+    end
+  end
+  if strangers then
+    read(slots, strangers)
   end
 end
 
@@ -67,22 +75,17 @@ function requests.look_up(id, raw)
     return requests.get(slot)
   end
   return not finished.known(id)
-    and (changed and changed[id] or raw and (read_lease(raw, {}) or set_aside(id, raw)))
+    and (remembered[id] or raw and (read_lease(raw) or asides.put(id, raw)))
 end
 
---- The table of a lease that begins under an id of this slot, if it has one.
-function requests.blank(slot)
-  return slot and blanks[slot] or {}
+--- For a run of leases that begin: leases by id, the words of the commit, and how many; it appends
+--- ids and records, and tells by `close` how many words there are then.
+function requests.open()
+  return remembered, puts, put_count
 end
 
---- A lease under no terms begins under the id, which has a slot; returns it.
-function requests.begin_plain(op, id, slot, model, fence, account)
-  local lease = blanks[slot]
-  held[slot] = lease
-  local raw = fill_plain(lease, operations.batch, op, model, fence, cell.now, account)
-  local n = put_count + 2
-  puts[n - 1], puts[n], put_count = id, raw, n
-  return lease
+function requests.close(n)
+  put_count = n
 end
 
 --- `lease` is held under `id`, which has a slot unless another structure named it.
@@ -90,15 +93,9 @@ function requests.put(id, slot, lease)
   if slot then
     held[slot] = lease
   end
+  remembered[id] = lease
   puts[put_count + 1], puts[put_count + 2] = id, lease[LEASE.raw]
   put_count = put_count + 2
-end
-
---- A lease that is held has changed: whoever looks at it again in this batch sees that.
-function requests.change(id, slot, lease)
-  changed = changed or {}
-  changed[id] = lease
-  requests.put(id, slot, lease)
 end
 
 --- Nothing is held under `id` any more, nor again in this batch: drops are written after puts.
@@ -108,6 +105,7 @@ function requests.drop(id, slot)
   else
     finished.note(id, END.released)
   end
+  remembered[id] = nil
   drop_count = drop_count + 1
   drops[drop_count] = id
 end
@@ -116,7 +114,8 @@ end
 function requests.drop_all(ids, n)
   local words, from = drops, drop_count
   for i = 1, n do
-    words[from + i] = ids[i]
+    local id = ids[i]
+    words[from + i], remembered[id] = id, nil
   end
   drop_count = from + n
 end
@@ -129,12 +128,10 @@ function requests.forget(id, slot)
   end
 end
 
---- Returns how many records were set aside. An id that was put and dropped in one batch ends
---- dropped: nothing begins again under an id that has ended.
+--- An id that was put and dropped in one batch ends dropped: nothing begins again under an id that has
+--- ended.
 function requests.commit()
-  commit.write('HSET', key_set_aside, asides)
-  commit.write('HDEL', key_requests, strays)
   commit.write('HSET', key_requests, puts, put_count)
   commit.write('HDEL', key_requests, drops, drop_count)
-  return #asides / 2
+  own.count = own.count + put_count / 2 - drop_count
 end

@@ -2,8 +2,12 @@
 -- of
 --   begin()                    a batch begins: forget the last one
 --   charge(lease, account, op) the lease begins
---   settle_all(ended, holders, ops, n)  n leases end: their accounts (false: unknown), and the
---                              operations that report how; nil: it was reaped
+--   settle(lease, account, op) it ends; `op` reports how, nil: it was reaped
+--   settle_all(ended, holders, ops, n)  the same for n leases at once: their accounts (false: unknown),
+--                              and the operations that report how
 --   commit()                   writes what it has changed
--- charge and settle_all only write to the view, and cannot fail. The assembly makes rules.begin and so
--- on: each calls the function of that name of every rule that has one.
+-- They only write to the view, and cannot fail. The assembly makes rules.begin and so on: each calls
+-- the function of that name of every rule that has one. A rule that binds only some accounts says
+-- so at its head, and is not called elsewhere: `@charged-where` and `@settled-where`, each with a
+-- condition on `account`; a `settle` has one. `@charged-by-runs`: a run of acquires does what its
+-- `charge` does, for all of its leases.

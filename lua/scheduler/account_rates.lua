@@ -1,6 +1,8 @@
 -- Rule: requests and tokens a minute of an account (lib/gcra.lua). An account that is out of requests
 -- leaves the index until the next one is due, so nobody is offered it. Tokens are in debt form: it
 -- is used while its bucket holds any, and rests until the debt is paid.
+--- @charged-where account[ACCOUNT.rates]
+--- @settled-where account[ACCOUNT.rates]
 local INTERVAL, BURST, TOKEN_INTERVAL, TOKEN_BURST, REQUESTS_AT, TOKENS_AT = 1, 2, 3, 4, 5, 6
 
 local function rest_of(rates)
@@ -17,9 +19,6 @@ end
 
 function account_rates.charge(_, account, op)
   local rates = account[ACCOUNT.rates]
-  if not rates then
-    return
-  end
   if rates[INTERVAL] > 0 then
     rates[REQUESTS_AT] = gcra.take(rates[REQUESTS_AT], cell.now, rates[INTERVAL], 1)
   end
@@ -31,7 +30,7 @@ function account_rates.charge(_, account, op)
 end
 
 --- What was used replaces the estimate, where the holder tells it.
-local function settle(lease, account, op)
+function account_rates.settle(lease, account, op)
   local rates = account[ACCOUNT.rates]
   if rates[TOKEN_INTERVAL] == 0 or not op or not uses.tells_tokens(op) then
     return
@@ -39,12 +38,4 @@ local function settle(lease, account, op)
   local more = operations.batch[op + OP.tokens] - charges.tokens(lease)
   rates[TOKENS_AT] = gcra.take(rates[TOKENS_AT], cell.now, rates[TOKEN_INTERVAL], more)
   rests.set(account, rest_of(rates))
-end
-
-function account_rates.settle_all(ended, list, ops, n)
-  for i = 1, n do
-    if list[i] and list[i][ACCOUNT.rates] then
-      settle(ended[i], list[i], ops[i])
-    end
-  end
 end

@@ -7,6 +7,7 @@ local open -- class number -> its view
 
 function classes.begin()
   open = {}
+  classes.open = open
 end
 
 --- Among accounts that this batch has touched: the least loaded, then the one touched longest ago.
@@ -33,6 +34,7 @@ local function has_moved(account, ratio)
     heap.push(class.heap, score_of(account), account)
   end
 end
+classes.has_moved = has_moved
 
 --- An account that the registry does not know keeps its place: the index is read by place.
 local function read_on(class)

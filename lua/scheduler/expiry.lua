@@ -10,13 +10,19 @@ function expiry.begin()
   expiry.reaped, expiry.more = 0, false
 end
 
---- Look at `id` at the cell time `at`.
-function expiry.watch(id, at)
+--- The ids to look at, at the cell time `at`: a list to append to.
+function expiry.ids_at(at)
   local ids = watched[at]
   if not ids then
     ids = {}
     watched[at] = ids
   end
+  return ids
+end
+
+--- Look at `id` at the cell time `at`.
+function expiry.watch(id, at)
+  local ids = expiry.ids_at(at)
   ids[#ids + 1] = id
 end
 

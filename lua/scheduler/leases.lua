@@ -5,7 +5,7 @@
 --- `home` is the pool of its first target. A lease that was handed off tells whose it is (`daemon`)
 --- and whether that daemon must claim it first (`state`).
 function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon, state)
-  local lease, batch, now = requests.blank(slot), operations.batch, cell.now
+  local lease, batch, now = {}, operations.batch, cell.now
   local expires_at, session = now + batch[op + OP.lease_ms], sessions.of(op)
   if session then
     sessions.granted(session, id, account)
@@ -20,7 +20,7 @@ function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon
     end
     records.seal(lease, batch, op, now, expires_at, daemon or arg_daemon, state or STATE.leased)
   else
-    records.fill_plain(lease, batch, op, target.model, fence, now, account[ACCOUNT.name])
+    lease = records.plain(batch, op, target.model, fence, now, expires_at, account[ACCOUNT.name])
   end
   rules.charge(lease, account, op)
   requests.put(id, slot, lease)

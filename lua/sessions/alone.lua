@@ -5,7 +5,7 @@ alone.demand = { line = '', home = '' } -- in place of targets
 --- The lease of the operation on its lane; returns its fence and its expiry.
 local function begin(op, id, fence, daemon, state)
   local batch, slot = operations.batch, operations.slot(id)
-  local lease, expires_at = requests.blank(slot), cell.now + batch[op + OP.lease_ms]
+  local lease, expires_at = {}, cell.now + batch[op + OP.lease_ms]
   records.bind(lease, batch[op + OP.flags] % 2, LANES.model, fence, '', tenants.name_in(id))
   lanes.granted(sessions.of(op).name, id)
   sessions.mark(lease, op)

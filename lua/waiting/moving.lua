@@ -97,7 +97,7 @@ function moving.leave_account(op, id, slot, lease, arrived)
   lease[LEASE.tenant] = tenants.name_in(id)
   fair_share.settle(lease)
   moved_records.leave(lease, arrived)
-  requests.change(id, slot, lease)
+  requests.put(id, slot, lease)
 end
 
 --- The lease has an account again; `state` is that of a claimed one by default. Nothing is charged that is charged once a request. Its new expiry.
@@ -113,7 +113,7 @@ function moving.enter_account(op, id, slot, lease, account, target, home, state)
   batch[op + OP.tokens] = charges.tokens(lease)
   rules.charge(lease, account, op)
   records.extend(lease, expires_at)
-  requests.change(id, slot, lease)
+  requests.put(id, slot, lease)
   return expires_at
 end
 

@@ -5,12 +5,13 @@
 // A library's name contains the hash of its text, so two versions of the daemon can work on one
 // Redis, each with its own.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { CODES } from './codes.ts';
+import { moduleOf, readLua } from './lua-files.ts';
+import { putCharges, ruleCalls } from './rule-calls.ts';
+import type { RuleGroups } from './rule-calls.ts';
 
 /** What the names of all our libraries begin with. */
 export const LIBRARY_PREFIX = 'slotkeeper_';
-const LUA_DIRECTORY = new URL('../../lua/', import.meta.url);
 
 /** What a script's header declares. Lists come last and are marked by `[]`. */
 export interface ScriptHeader {
@@ -29,10 +30,6 @@ export interface AssembledScript {
   readonly header: ScriptHeader;
   /** Line n of the source (from 1) → "file:line", to make error messages readable. */
   readonly origins: readonly string[];
-}
-
-function readLua(file: string): string {
-  return readFileSync(new URL(file, LUA_DIRECTORY), 'utf8');
 }
 
 /** Reads the `--- @key`, `@arg` and `@include` lines of a script. */
@@ -125,51 +122,6 @@ function putItems(line: string, header: ScriptHeader): string {
   return text;
 }
 
-/** Files of rules, in the order in which they are asked, by the module that calls them all. */
-export type RuleGroups = Readonly<Record<string, readonly string[]>>;
-
-/** The rules that have a function of that name, in order. */
-function rulesHaving(rules: readonly string[], what: string): string[] {
-  return rules
-    .filter((file) => readLua(file).includes(`function ${moduleOf(file)}.${what}(`))
-    .map(moduleOf);
-}
-
-/** A line `rules.charge(…)` becomes a call of each of these rules: it is there for every lease. */
-function putCharges(line: string, charging: readonly string[]): string {
-  return line.replace(/^(\s*)rules\.charge\((.*)\)$/, (_, indent: string, given: string) => {
-    return indent + charging.map((rule) => `${rule}.charge(${given})`).join(' ');
-  });
-}
-
-/**
- * `terms.charge(…)` and its like call that function of every rule of the group that has one, in
- * order. Made here rather than looped over there: it is asked for twice an operation.
- */
-function ruleCalls(group: string, rules: readonly string[]): string[] {
-  const having = (what: string): string[] => rulesHaving(rules, what);
-  const each = (what: string, parameters: string): string =>
-    `function ${group}.${what}(${parameters}) ` +
-    having(what)
-      .map((rule) => `${rule}.${what}(${parameters}) `)
-      .join('') +
-    'end';
-  const admits = having('admit').map(
-    (rule) =>
-      `reason, after, waits = ${rule}.admit(op, tenant) if reason then return reason, after, waits end `,
-  );
-  return [
-    each('begin', ''),
-    `function ${group}.admit(op, tenant) local reason, after, waits ${admits.join('')}end`,
-    each('charge', 'lease, account, op, tenant, id, home'),
-    each('settle', 'lease, account, op, tenant, id'),
-    each('settle_all', 'ended, holders, ops, n'),
-    each('commit', ''),
-  ];
-}
-
-const moduleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.lua$/, '');
-
 /**
  * Assembles `file` with its includes; rules are put in at `--- @rules`, in their order. Each
  * included file fills the module table that bears its name; all of them are declared first, so
@@ -186,7 +138,6 @@ export function assemble(file: string, groups: RuleGroups = {}): AssembledScript
   );
   const modules = files.filter((include) => include !== '@rules').map(moduleOf);
 
-  const charging = rulesHaving(groups['rules'] ?? [], 'charge');
   const lines: string[] = [];
   const origins: string[] = [];
   const own = (text: string): void => {
@@ -199,7 +150,7 @@ export function assemble(file: string, groups: RuleGroups = {}): AssembledScript
       .split('\n')
       .forEach((line, i) => {
         const origin = `${from}:${i + 1}`;
-        lines.push(putItems(putCodes(putCharges(line, charging), origin), header));
+        lines.push(putItems(putCodes(putCharges(line, groups['rules'] ?? []), origin), header));
         origins.push(origin);
       });
   };
@@ -211,7 +162,7 @@ export function assemble(file: string, groups: RuleGroups = {}): AssembledScript
   for (const include of files) {
     if (include === '@rules') {
       for (const [group, members] of Object.entries(groups)) {
-        for (const line of ruleCalls(group, members)) own(line);
+        for (const line of ruleCalls(group, members)) own(putCodes(line, group));
       }
     } else {
       own('do');

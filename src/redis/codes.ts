@@ -265,9 +265,9 @@ export const CODES = {
   DEMANDS: { most: 4096, next: "'next'" },
   TIMERS: { most: 64 },
   HANDING: { most: 128, demands: 64 },
-  REPLIES: { tracks: 64, forget_ms: 60_000, forget_most: 2 },
+  REPLIES: { reply: "':reply'", tracks: 64, forget_ms: 60_000, forget_most: 2 },
   /** What scripts keep in memory between calls, at most. */
-  MEMORY: { targets: 4096, cells: 256 },
+  MEMORY: { targets: 4096, cells: 256, leases: 16_384 },
   DECIMALS: { most: 9000 },
   /** A reply's words must fit Lua's stack. */
   AUDIT: { words: 4000 },

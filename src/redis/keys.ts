@@ -25,7 +25,7 @@ export interface CellKeys {
   readonly targets: string;
   /** ZSET daemon → cell time in ms of its last tick. */
   readonly daemons: string;
-  /** HASH "daemon:slot" → one of the daemon's last replies. */
+  /** HASH "daemon:track" → number of the daemon's last batch there, with ":reply" → its reply. */
   readonly replies: string;
   /** HASH "tenant/id" → a record that could not be decoded. */
   readonly setAside: string;

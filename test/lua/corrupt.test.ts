@@ -1,7 +1,7 @@
 // @module-tag redis_required
 // Records that cannot be decoded are set aside and counted; they stop nobody.
 import { describe, expect, it } from 'vitest';
-import { inFlightOf, leasesOf, setAsideOf } from '../support/cell-state.ts';
+import { inFlightOf, leasesOf, setAsideOf, wroteBehind } from '../support/cell-state.ts';
 import type { Heart } from '../support/heart.ts';
 import { aHeart, acquire, anAccount, cancel, check, release, renew } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
@@ -22,6 +22,7 @@ async function aBrokenCell(breakIt: (raw: Buffer) => Buffer): Promise<Heart> {
   await heart.send(acquire('t/x', { leaseMs: 10 }), acquire('t/good', { leaseMs: 1000 }));
   const raw = (await heart.redis.hgetBuffer(heart.keys.requests, 't/x'))!;
   await heart.redis.hset(heart.keys.requests, 't/x', breakIt(raw));
+  await wroteBehind(heart);
   return heart;
 }
 

@@ -1,7 +1,7 @@
 // @module-tag redis_required
 // renew: a held lease lives on, and nothing else does.
 import { describe, expect, it } from 'vitest';
-import { dumpOf, inFlightOf, leasesOf, wheelOf } from '../support/cell-state.ts';
+import { dumpOf, inFlightOf, leasesOf, wheelOf, wroteBehind } from '../support/cell-state.ts';
 import { aHeart, anAccount, register, release, renew } from '../support/heart.ts';
 import { useRedis } from '../support/redis.ts';
 
@@ -46,6 +46,7 @@ describe('renew', () => {
     const raw = (await heart.redis.hgetBuffer(heart.keys.requests, 't/x'))!;
     const longer = Buffer.concat([raw, Buffer.from('from a later version')]);
     await heart.redis.hset(heart.keys.requests, 't/x', longer);
+    await wroteBehind(heart);
     heart.now = 50;
 
     await heart.ask(renew('t/x', fence));

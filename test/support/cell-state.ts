@@ -116,3 +116,8 @@ export async function ledgerOf(heart: Heart): Promise<Record<string, Record<stri
     }),
   );
 }
+
+/** Another program has written to the cell: what the heart remembers of it holds no longer. */
+export async function wroteBehind(heart: Heart): Promise<void> {
+  await heart.redis.hincrby(heart.keys.cell, 'sequence', 1);
+}

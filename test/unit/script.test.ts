@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { assemble, readHeader } from '../../src/redis/assemble.ts';
+import type { AssembledScript } from '../../src/redis/assemble.ts';
+import { CODES } from '../../src/redis/codes.ts';
 import { bindKeys, checkHeader } from '../../src/redis/script.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 
@@ -99,7 +101,28 @@ describe('an assembled script', () => {
     expect(charge).toMatch(/account_slot\.charge\(.*model_count\.charge\(/);
     expect(tick.source).not.toContain('model_count.admit');
   });
+
+  it('asks a rule that binds some accounts alone about those only', () => {
+    const { rates, health } = CODES.ACCOUNT;
+
+    const [lease, run] = ['leases', 'acquire_run'].map((name) =>
+      linesOf(tick, `scheduler/${name}.lua`).find((line) => line.includes('breaker.charge(lease')),
+    );
+
+    expect(run?.trim()).toBe(
+      `if account[${rates}] then account_rates.charge(lease, account, op) end ` +
+        `if account[${health}] then breaker.charge(lease, account, op) end`,
+    );
+    expect(lease).toContain('account_slot.charge(lease, account, op) model_count.charge(');
+    expect(lease).toContain(run?.trim());
+  });
 });
+
+/** The lines of an assembled script that come from one file. */
+function linesOf(script: AssembledScript, file: string): readonly string[] {
+  const lines = script.source.split('\n');
+  return lines.filter((_, at) => script.origins[at]?.startsWith(`${file}:`));
+}
 
 describe('keys', () => {
   const { audit } = loadScripts();
