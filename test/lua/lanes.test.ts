@@ -1,7 +1,7 @@
 // @module-tag redis_required
 // Lanes: requests of one session run one at a time, in the order of their arrival, over all daemons.
 import { describe, expect, it } from 'vitest';
-import { dumpOf, leasesOf, waitersOf } from '../support/cell-state.ts';
+import { dumpOf, leasesOf, waitersOf, wroteBehind } from '../support/cell-state.ts';
 import { aHeart, acquire, anAccount, cancel, release, renew } from '../support/heart.ts';
 import type { Heart } from '../support/heart.ts';
 import { laned } from '../support/laned.ts';
@@ -197,6 +197,7 @@ describe('a lane', () => {
     const heart = await aHeart(store, TEN());
     await heart.ask(laned('t/1'));
     await heart.redis.hdel(heart.keys.requests, 't/1');
+    await wroteBehind(heart);
 
     const told = await heart.ask(laned('t/2'));
 

@@ -3,7 +3,14 @@
 // once, and nothing is left.
 import { describe, expect, it } from 'vitest';
 import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
-import { inFlightOf, leasesOf, ledgerOf, setAsideOf, waitersOf } from '../support/cell-state.ts';
+import {
+  inFlightOf,
+  leasesOf,
+  ledgerOf,
+  setAsideOf,
+  waitersOf,
+  wroteBehind,
+} from '../support/cell-state.ts';
 import { aHeart, acquire, anAccount, cancel, register, release, renew } from '../support/heart.ts';
 import type { Heart } from '../support/heart.ts';
 import { anotherDaemon, laned } from '../support/laned.ts';
@@ -112,6 +119,7 @@ describe('a move that waits', () => {
   it('without a lease that can be read is waited for no more', async () => {
     const { heart, y } = await aWaitingMove();
     await heart.redis.hset(heart.keys.requests, 't/x', 'nonsense');
+    await wroteBehind(heart);
 
     await heart.ask(release('u/y', y));
 
