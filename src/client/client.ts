@@ -1,4 +1,4 @@
-// The Scheduler API's client: acquire, renew, release and cancel over global fetch, for Node and
+// The Scheduler API's client: acquire, renew, move, release and cancel over global fetch, for Node and
 // browsers. It keeps no state: whoever knows a slot's id and fence can renew and release it.
 import { errorOfAnswer, SlotkeeperApiError } from './errors.ts';
 import { runWithHold, type LaneWork, type SlotWork, type WithSlotOptions } from './with-slot.ts';
@@ -8,8 +8,10 @@ import type {
   Hold,
   LaneHold,
   LaneRequest,
+  MovedSlot,
   Renewed,
   Slot,
+  SlotMove,
   SlotRef,
   SlotRequest,
   SlotUse,
@@ -100,13 +102,25 @@ export class SlotkeeperClient {
     return (await this.#call({ method: 'POST', path, body, signal })) as Renewed;
   }
 
+  /**
+   * Gives the account back with the outcome of its attempt and takes another one for the same request:
+   * the slot that is held from then on. Rejects with the reason where none is free, or in time; after
+   * waiting it holds no account. `lease_not_found` when the slot is lost.
+   */
+  async move(slot: SlotRef, to: SlotMove, options: CallOptions = {}): Promise<MovedSlot> {
+    const body = { ...to, fence: slot.fence, leaseToken: slot.leaseToken };
+    const path = `/slots/${encodeURIComponent(slot.requestId)}/move`;
+    const { waitMs = 0 } = to;
+    return (await this.#call({ method: 'POST', path, body, waitMs, ...options })) as MovedSlot;
+  }
+
   /** Gives the slot back. Idempotent; never frees anybody else's slot. */
   async release(
     slot: SlotRef,
     options: CallOptions & SlotUse = {},
   ): Promise<'released' | 'already'> {
-    const { signal, outcome, costMicro, tokens } = options;
-    const body = { fence: slot.fence, outcome, costMicro, tokens };
+    const { signal, ...use } = options;
+    const body = { fence: slot.fence, ...use };
     const path = `/slots/${encodeURIComponent(slot.requestId)}`;
     const answer = await this.#call({ method: 'DELETE', path, body, signal });
     return (answer as { result: 'released' | 'already' }).result;

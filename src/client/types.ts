@@ -83,7 +83,26 @@ export interface SlotUse {
   readonly costMicro?: number;
   /** Actual input and output; without them the estimate stays charged. */
   readonly tokens?: number;
+  /** After which the upstream wants to be asked again, in ms. */
+  readonly retryAfterMs?: number;
+  /** Whether the account's breaker takes it for a failure. */
+  readonly countsForBreaker?: boolean;
+  /** What `retryAfterMs` is about; `account` by default. */
+  readonly scope?: 'account' | 'model';
 }
+
+/** How the attempt that is given up has ended, and where its request may go instead. */
+export type SlotMove = Pick<SlotUse, 'retryAfterMs' | 'countsForBreaker' | 'scope'> & {
+  readonly outcome: SlotOutcome;
+  /** Accounts that were tried before this one: none of them is taken again. */
+  readonly exclude?: readonly string[];
+  /** How long in ms it may wait where nothing is free, without an account; 0 (default): refused. */
+  readonly waitMs?: number;
+  readonly priority?: number;
+  readonly leaseMs?: number;
+} & ({ readonly route: string } | { readonly targets: readonly SlotTarget[] });
+
+export type MovedSlot = Omit<Slot, 'replayed'>;
 
 export interface CallOptions {
   readonly signal?: AbortSignal;

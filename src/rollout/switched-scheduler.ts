@@ -13,8 +13,11 @@ import type {
   AcquireRequest,
   AcquireResult,
   LeaseRef,
+  MoveRef,
   MoveReport,
   MoveResult,
+  NamedMoveReport,
+  NamedMoveResult,
   ReleaseReport,
   RenewRef,
   RenewResult,
@@ -31,7 +34,7 @@ export interface SwitchedRequest extends AcquireRequest {
 export interface SwitchedSchedulerOptions {
   readonly scheduler: Pick<
     Scheduler,
-    'tryAcquire' | 'renew' | 'release' | 'cancel' | 'ping' | 'resetHealth' | 'events'
+    'tryAcquire' | 'renew' | 'move' | 'release' | 'cancel' | 'ping' | 'resetHealth' | 'events'
   >;
   readonly switches: Pick<Switches, 'schedulingOf'>;
   readonly events: RolloutEmitter;
@@ -91,6 +94,19 @@ export class SwitchedScheduler {
     if (ref.fence !== NO_FENCE) return scheduler.renew(ref, leaseMs);
     const expiresAtMs = Date.now() + (leaseMs ?? config.scheduler.leaseMs);
     return { kind: 'renewed', expiresAtMs, token: undefined };
+  }
+
+  /** A lease without a slot goes on with any account that its caller has not tried. */
+  move(ref: MoveRef, report: NamedMoveReport): Promise<NamedMoveResult> {
+    const { scheduler, config } = this.#options;
+    if (ref.fence !== NO_FENCE) return scheduler.move(ref, report);
+    const { targets, exclude } = report;
+    const found = this.#choose(targets, targets[0]?.pool ?? '', new Set(exclude));
+    if (found === undefined) return Promise.resolve(NOBODY_ELSE);
+    const expiresAtMs = Date.now() + (ref.leaseMs ?? config.scheduler.leaseMs);
+    const { account, target } = found;
+    const moved = { account, target, fence: NO_FENCE, expiresAtMs, token: undefined };
+    return Promise.resolve({ kind: 'moved', ...moved });
   }
 
   release(ref: LeaseRef, report?: ReleaseReport): Promise<ReleaseResult> {

@@ -9,14 +9,13 @@ import {
 import { z } from 'zod';
 import { V2_BREAKERS } from '../../core/events.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
+import { laneHoldSchema, renewedSchema, slotSchema } from './scheduler-schemas.ts';
 import {
-  laneHoldSchema,
+  movedSchema,
   releasedSchema,
-  renewedSchema,
-  requestSchemas,
-  slotSchema,
-  type RequestSchemas,
-} from './scheduler-schemas.ts';
+  schedulerSchemas,
+  type SchedulerSchemas,
+} from './scheduler-use-schemas.ts';
 
 export interface OpenApiOptions {
   readonly version: string;
@@ -25,7 +24,7 @@ export interface OpenApiOptions {
 
 /** The OpenAPI 3.1 document as plain JSON. */
 export function createOpenApiDocument(options: OpenApiOptions): ReturnType<typeof createDocument> {
-  const schemas = requestSchemas(options);
+  const schemas = schedulerSchemas(options);
   return createDocument({
     openapi: '3.1.0',
     info: {
@@ -55,7 +54,7 @@ export function serveOpenApi(options: OpenApiOptions): RequestHandler {
   };
 }
 
-function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
+function slotPaths(schemas: SchedulerSchemas): ZodOpenApiPathsObject {
   return {
     '/scheduler/slots': {
       post: {
@@ -96,6 +95,7 @@ function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
         },
       },
     },
+    ...movePaths(schemas),
     ...lanePaths(schemas),
     '/scheduler/openapi.json': {
       get: {
@@ -107,7 +107,29 @@ function slotPaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
   };
 }
 
-function lanePaths(schemas: RequestSchemas): ZodOpenApiPathsObject {
+function movePaths(schemas: SchedulerSchemas): ZodOpenApiPathsObject {
+  return {
+    '/scheduler/slots/{requestId}/move': {
+      post: {
+        operationId: 'moveSlot',
+        summary: 'Give the account back with its outcome and take another one, in one atomic step',
+        description:
+          'For the same request: its lane, its reservation and its place stay. Idempotent: by the old fence it tells the same again. A refusal after waiting leaves the lease without an account: move it again, or give it back.',
+        requestParams: { path: schemas.path },
+        requestBody: json(schemas.move),
+        responses: {
+          200: answer('The request is held on this account, under this fence.', movedSchema),
+          ...errors({
+            404: 'The lease is not held with this fence, or no such route, pool or model.',
+            429: 'No other account is free, or became free in time.',
+          }),
+        },
+      },
+    },
+  };
+}
+
+function lanePaths(schemas: SchedulerSchemas): ZodOpenApiPathsObject {
   return {
     '/scheduler/lanes': {
       post: {

@@ -6,7 +6,7 @@ import { isRequestId, MODEL_PATTERN, NAME_PATTERN, OUTCOMES } from '../../core/d
 import { MAX_AMOUNT_MICRO } from '../../core/money.ts';
 import { ERROR_CODES } from '../../core/errors.ts';
 
-const MAX_TARGETS = 8;
+export const MAX_TARGETS = 8;
 const MAX_TOKEN_LENGTH = 2048;
 
 /** URLs cannot carry these two as a path segment: every URL parser resolves them away. */
@@ -24,31 +24,31 @@ export const requestId = z
     override: { minLength: 1, maxLength: 128, pattern: '^[\\x21-\\x7e]{1,128}$' },
   });
 
-const poolName = z.string().regex(NAME_PATTERN, 'is not a pool name');
-const modelName = z.string().regex(MODEL_PATTERN, 'is not a model name');
+export const poolName = z.string().regex(NAME_PATTERN, 'is not a pool name');
+export const modelName = z.string().regex(MODEL_PATTERN, 'is not a model name');
 
-const target = z
+export const target = z
   .strictObject({ pool: poolName, model: modelName })
   .meta({ id: 'Target', description: 'A pool and the model’s name at that upstream.' });
 
-const fence = z
+export const fence = z
   .int()
   .min(1)
   .meta({ description: 'The number that the grant returned; only its holder knows it.' });
 
-const leaseToken = z.string().min(1).max(MAX_TOKEN_LENGTH).meta({
+export const leaseToken = z.string().min(1).max(MAX_TOKEN_LENGTH).meta({
   description:
     'Opaque. Shown with a renewal, it lets the lease live on in a store that has lost its data; each renewal that shows one returns the next.',
 });
 
-const outcome = z.enum(OUTCOMES).meta({
+export const outcome = z.enum(OUTCOMES).meta({
   id: 'Outcome',
   description: 'How the attempt ended; `success` by default.',
 });
 
-const MAX_WAIT_MS = 3_600_000;
-const micro = z.int().min(0).max(MAX_AMOUNT_MICRO);
-const tokens = z
+export const MAX_WAIT_MS = 3_600_000;
+export const micro = z.int().min(0).max(MAX_AMOUNT_MICRO);
+export const tokens = z
   .int()
   .min(0)
   .max(2 ** 32 - 1);
@@ -57,30 +57,35 @@ const session = z.string().min(1).max(1024).meta({
   description: 'The conversation that the request belongs to, in the caller’s words.',
 });
 
-const cellTimeMs = z.int().meta({
+export const cellTimeMs = z.int().meta({
   description: 'Cell time (Redis TIME) in ms at which the lease ends unless renewed.',
 });
 
-/** The bodies whose bounds depend on the configuration. */
-export function requestSchemas(options: { readonly maxLeaseMs: number }) {
-  const leaseMs = z
+/** Life of a lease, as far as the configuration lets it be chosen. */
+export function lifeSchema({ maxLeaseMs }: LifeOptions) {
+  return z
     .int()
     .min(100)
-    .max(options.maxLeaseMs)
+    .max(maxLeaseMs)
     .meta({ description: 'Life of the lease in ms; the configured `leaseMs` by default.' });
+}
+
+export interface LifeOptions {
+  readonly maxLeaseMs: number;
+}
+
+/** The bodies whose bounds depend on the configuration. */
+export function requestSchemas(options: LifeOptions) {
+  const leaseMs = lifeSchema(options);
   return {
     acquire: acquireSchema(leaseMs),
     lane: laneSchema(leaseMs),
     renew: z
       .strictObject({ fence, leaseMs: leaseMs.optional(), leaseToken: leaseToken.optional() })
       .meta({ id: 'RenewRequest' }),
-    release: releaseSchema,
-    releaseQuery: releaseQuerySchema,
     path: z.strictObject({ requestId }),
   };
 }
-
-export type RequestSchemas = ReturnType<typeof requestSchemas>;
 
 function acquireSchema(leaseMs: z.ZodType<number>) {
   return z
@@ -136,52 +141,6 @@ function laneSchema(leaseMs: z.ZodType<number>) {
     .meta({ id: 'LaneRequest' });
 }
 
-const needsFence = {
-  message: 'what a use came to needs the fence of the lease',
-  path: ['fence'],
-};
-
-/** How a use ended and what it came to. */
-const use = {
-  outcome: outcome.optional(),
-  costMicro: micro.optional().meta({
-    description: 'Actual cost in micro-units; without it the reservation is settled at its sum.',
-  }),
-  tokens: tokens.optional().meta({
-    description: 'Actual input and output; without them the estimate stays charged.',
-  }),
-};
-
-interface ToldUse {
-  readonly fence?: number | undefined;
-  readonly outcome?: unknown;
-  readonly costMicro?: unknown;
-  readonly tokens?: unknown;
-}
-
-function hasFenceForUse({ fence: given, outcome: how, costMicro, tokens: used }: ToldUse): boolean {
-  return given !== undefined || (how ?? costMicro ?? used) === undefined;
-}
-
-const releaseSchema = z
-  .strictObject({ fence: fence.optional(), ...use })
-  .refine(hasFenceForUse, needsFence)
-  .meta({ id: 'ReleaseRequest' });
-
-const releaseQuerySchema = z
-  .strictObject({
-    fence: z
-      .string()
-      .regex(/^[1-9]\d{0,15}$/, 'must be a whole number above 0')
-      .transform(Number)
-      .pipe(fence)
-      .optional(),
-    ...use,
-    costMicro: z.coerce.number().pipe(micro).optional(),
-    tokens: z.coerce.number().pipe(tokens).optional(),
-  })
-  .refine(hasFenceForUse, needsFence);
-
 export const slotSchema = z
   .strictObject({
     requestId,
@@ -215,14 +174,6 @@ export const laneHoldSchema = z
 export const renewedSchema = z
   .strictObject({ expiresAtMs: cellTimeMs, leaseToken: leaseToken.optional() })
   .meta({ id: 'Renewed' });
-
-export const releasedSchema = z
-  .strictObject({ result: z.enum(['released', 'already', 'cancelled', 'was_granted']) })
-  .meta({
-    id: 'Released',
-    description:
-      'With a fence `released` or `already`; without one `cancelled`, `was_granted` (and released now) or `already`.',
-  });
 
 export const errorSchema = z
   .object({

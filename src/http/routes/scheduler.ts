@@ -3,36 +3,33 @@
 // any daemon can renew or release what another one granted.
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { nanoid } from 'nanoid';
-import type { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
-import type { Target } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
-import { remade } from '../../core/remade.ts';
 import { principalOf } from '../../gateway/principal.ts';
 import type { SwitchedRequest, SwitchedScheduler } from '../../rollout/switched-scheduler.ts';
 import type { Lease } from '../../scheduler/lease.ts';
 import { DENIAL_MESSAGES, denialError } from '../../scheduler/refusals.ts';
 import type { Denial } from '../../scheduler/types.ts';
-import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
 import { refuseMethod, requireJson } from './json-body.ts';
-import {
-  requestSchemas,
-  type LaneHoldBody,
-  type RequestSchemas,
-  type SlotBody,
-} from './scheduler-schemas.ts';
+import { moveSlot } from './scheduler-moves.ts';
+import type { LaneHoldBody, SlotBody } from './scheduler-schemas.ts';
+import { targetResolver } from './scheduler-targets.ts';
+import { schedulerSchemas, type SchedulerSchemas } from './scheduler-use-schemas.ts';
 import { parse } from './validation.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface SchedulerRouterDeps {
-  readonly scheduler: Pick<SwitchedScheduler, 'tryAcquire' | 'renew' | 'release' | 'cancel'>;
+  readonly scheduler: Pick<
+    SwitchedScheduler,
+    'tryAcquire' | 'renew' | 'move' | 'release' | 'cancel'
+  >;
   readonly config: Pick<Config, 'scheduler' | 'accounts' | 'routes'>;
 }
 
 /** Routes below /scheduler; `refuseMethod` and authentication are the application's. */
 export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
-  const schemas = requestSchemas(deps.config.scheduler);
+  const schemas = schedulerSchemas(deps.config.scheduler);
   const router = Router({ caseSensitive: true, strict: true });
   const json = [requireJson, express.json({ limit: MAX_BODY_BYTES, inflate: false })];
 
@@ -49,6 +46,10 @@ export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
     .post(json, renewSlot(deps, schemas))
     .all(refuseMethod(['POST']));
   router
+    .route('/slots/:requestId/move')
+    .post(json, moveSlot(deps, schemas))
+    .all(refuseMethod(['POST']));
+  router
     .route('/lanes')
     .post(json, acquireLane(deps, schemas))
     .all(refuseMethod(['POST']));
@@ -63,7 +64,7 @@ export function createSchedulerRouter(deps: SchedulerRouterDeps): Router {
   return router;
 }
 
-function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+function acquireSlot(deps: SchedulerRouterDeps, schemas: SchedulerSchemas): RequestHandler {
   const resolve = targetResolver(deps.config);
   return async (req, res) => {
     const { tenant } = principalOf(req);
@@ -91,7 +92,7 @@ function acquireSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
 }
 
 /** A session's lane alone: its leases are renewed and given back as a slot's. */
-function acquireLane(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+function acquireLane(deps: SchedulerRouterDeps, schemas: SchedulerSchemas): RequestHandler {
   return async (req, res) => {
     const { tenant } = principalOf(req);
     const body = parse(schemas.lane, req.body, 'body');
@@ -130,7 +131,7 @@ async function take(
   return result.lease;
 }
 
-function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+function renewSlot(deps: SchedulerRouterDeps, schemas: SchedulerSchemas): RequestHandler {
   return async (req, res) => {
     const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
@@ -152,7 +153,7 @@ function renewSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestH
   };
 }
 
-function releaseSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): RequestHandler {
+function releaseSlot(deps: SchedulerRouterDeps, schemas: SchedulerSchemas): RequestHandler {
   return async (req, res) => {
     const tenant = principalOf(req).tenant.name;
     const { requestId } = parse(schemas.path, req.params, 'path');
@@ -167,8 +168,10 @@ function releaseSlot(deps: SchedulerRouterDeps, schemas: RequestSchemas): Reques
   };
 }
 
-function reportOf({ outcome, costMicro, tokens }: ReturnType<typeof releaseParameters>) {
+function reportOf(told: Omit<ReturnType<typeof releaseParameters>, 'fence'>) {
+  const { outcome, costMicro, tokens, ...shown } = told;
   return {
+    ...shown,
     ...(outcome !== undefined && { outcome }),
     ...(costMicro !== undefined && { costMicro }),
     ...(tokens !== undefined && { tokens }),
@@ -176,59 +179,13 @@ function reportOf({ outcome, costMicro, tokens }: ReturnType<typeof releaseParam
 }
 
 /** Many HTTP clients cannot send a body with DELETE, so the query says the same. */
-function releaseParameters(req: Request, schemas: RequestSchemas) {
+function releaseParameters(req: Request, schemas: SchedulerSchemas) {
   const query = parse(schemas.releaseQuery, { ...req.query }, 'query');
   if (req.body === undefined) return query;
   if (Object.keys(req.query).length > 0) {
     throw new AppError('invalid_params', 'Give fence and use in the query or the body.');
   }
   return parse(schemas.release, req.body, 'body');
-}
-
-/**
- * Targets come from the configuration alone: a caller's words never become a key in the store. What
- * its tenant may not use looks to a caller as what is not there.
- */
-function targetResolver(config: SchedulerRouterDeps['config']) {
-  const servedNow = remade(
-    () => config.accounts,
-    (accounts) =>
-      new Set(
-        accounts.flatMap(({ pool, models }) => models.map((model) => targetKey({ pool, model }))),
-      ),
-  );
-  return (body: z.infer<RequestSchemas['acquire']>, tenant: Tenant): readonly Target[] => {
-    const { routes } = config;
-    const served = servedNow();
-    const isAllowed = ({ pool }: Target): boolean => mayBeServedBy(tenant, pool);
-    if (body.targets === undefined) {
-      const alias = body.route ?? '';
-      const targets = mayUse(tenant, alias) ? routes.get(alias)?.targets.filter(isAllowed) : [];
-      if (targets !== undefined && targets.length > 0) return targets;
-      throw new AppError('model_not_found', 'No such route is configured.', { param: 'route' });
-    }
-    const reached = targetsOf(tenant, routes) ?? served;
-    const unknown = body.targets.findIndex((target) => {
-      return (
-        !isAllowed(target) || !reached.has(targetKey(target)) || !served.has(targetKey(target))
-      );
-    });
-    if (unknown < 0) return body.targets;
-    throw new AppError('model_not_found', 'No account of this pool serves this model.', {
-      param: `targets.${unknown}`,
-    });
-  };
-}
-
-/** What a tenant's routes lead to, so that naming targets is no way around them. */
-function targetsOf(tenant: Tenant, routes: Config['routes']): ReadonlySet<string> | undefined {
-  if (tenant.routes === undefined) return undefined;
-  const own = [...tenant.routes].flatMap((alias) => routes.get(alias)?.targets ?? []);
-  return new Set(own.map(targetKey));
-}
-
-function targetKey({ pool, model }: Target): string {
-  return `${pool}\n${model}`;
 }
 
 function refusalOf(denial: Denial): AppError {

@@ -5,9 +5,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { SlotkeeperApiError, SlotkeeperClient } from '../../../src/client/index.ts';
-import type { Slot, SlotOutcome, SlotRequest } from '../../../src/client/index.ts';
+import type { MovedSlot, Slot, SlotOutcome, SlotRequest } from '../../../src/client/index.ts';
 import type { Outcome } from '../../../src/core/domain.ts';
 import type { SlotBody } from '../../../src/http/routes/scheduler-schemas.ts';
+import type { MovedBody } from '../../../src/http/routes/scheduler-use-schemas.ts';
 import { useRedis } from '../../support/redis.ts';
 import { startSchedulerApi, TEST_API_KEY, type ApiOptions } from '../../support/scheduler-api.ts';
 
@@ -153,6 +154,7 @@ describe('the client', () => {
   it('knows the same words as the server', () => {
     expectTypeOf<SlotOutcome>().toEqualTypeOf<Outcome>();
     expectTypeOf<Slot>().toEqualTypeOf<Readonly<SlotBody>>();
+    expectTypeOf<MovedSlot>().toEqualTypeOf<Readonly<MovedBody>>();
     expectTypeOf<{ route: string }>().toExtend<SlotRequest>();
     expectTypeOf<{ leaseMs: number }>().not.toExtend<SlotRequest>();
   });

@@ -33,7 +33,10 @@ function aDocument() {
 describe('the OpenAPI document', () => {
   it('describes every route of the Scheduler API and of health, and no others', () => {
     const scheduler = createSchedulerRouter({
-      scheduler: { tryAcquire: unused, renew: unused, release: unused, cancel: unused },
+      scheduler: {
+        ...{ tryAcquire: unused, renew: unused, move: unused },
+        ...{ release: unused, cancel: unused },
+      },
       config: {
         scheduler: { maxLeaseMs: 60_000 } as never,
         accounts: [],
@@ -48,6 +51,7 @@ describe('the OpenAPI document', () => {
 
     const existing = [...routesOf(scheduler, '/scheduler'), ...routesOf(health, '')];
     expect(existing).toContain('post /scheduler/slots/{requestId}/renew');
+    expect(existing).toContain('post /scheduler/slots/{requestId}/move');
     expect(described.sort()).toEqual(
       [...existing, 'get /scheduler/openapi.json', 'get /metrics'].sort(),
     );
