@@ -116,7 +116,7 @@ describe('a cell of a newer layout', () => {
     const refused = await fetch(`${daemon.url}/readyz`);
 
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toEqual({ status: 'not_ready', reason: 'layout_newer' });
+    expect(await refused.json()).toMatchObject({ status: 'not_ready', reason: 'layout_newer' });
     await store.redis.hset(cell, 'layout', CODES.LAYOUT.version);
     expect((await fetch(`${daemon.url}/readyz`)).status).toBe(200);
   });
