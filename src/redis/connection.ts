@@ -9,6 +9,7 @@ import { SlotOwner } from './cluster-owner.ts';
 import { describeStore } from './location.ts';
 import type { ClusterLocation, SentinelLocation, StoreLocation } from './location.ts';
 import { given } from './node-client.ts';
+import { SteadySentinelConnector } from './sentinel-connector.ts';
 
 export interface ConnectOptions {
   /** After this many milliseconds a command, or an attempt to connect, counts as failed. */
@@ -94,6 +95,7 @@ function sentinelOptions(
 ): ClientOptions {
   const { username, password } = sentinelCredentials;
   return {
+    Connector: SteadySentinelConnector,
     sentinels: [...sentinels],
     name,
     ...given(credentials),
