@@ -54,7 +54,8 @@ export async function runFault(fault: Fault, options: ExperimentOptions): Promis
       faultBeganAt,
       faultEndedAt,
       overselling: stage.oracle.verdict(),
-      money: await readMoney(stage.admin),
+      // Its connection may have moved to another server this moment.
+      money: await eventually(() => readMoney(stage.admin)),
       forgotten: stage.forgotten,
       remains,
     },

@@ -17,7 +17,7 @@ export interface Evidence {
   readonly faultEndedAt: number;
   readonly overselling: Overselling;
   readonly money: StoredMoney;
-  /** Requests whose last word the store may have forgotten; undefined: it has lost nothing. */
+  /** Requests of which the store may not know, or not any more; undefined: it knows of all. */
   readonly forgotten: number | undefined;
   /** What the store still holds, and what faults have complained of. */
   readonly remains: readonly string[];

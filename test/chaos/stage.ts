@@ -47,7 +47,7 @@ export class Stage implements AsyncDisposable {
   readonly complaints: string[] = [];
   /** What faults have measured by themselves, for the bars. */
   readonly measured: Record<string, number> = {};
-  /** Requests whose last word the store may have forgotten: no more may be in excess, or unpaid. */
+  /** Requests of which the store may not know, or not any more: no more may be in excess, or unpaid. */
   forgotten: number | undefined;
   readonly #directory: string;
   readonly #cleanup: Cleanup;

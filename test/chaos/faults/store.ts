@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { DAEMONS, LEASE_MS, RECOVERY_MS } from '../configuration.ts';
 import type { Expectation, Fault } from '../fault.ts';
+import type { Stage } from '../stage.ts';
 import type { OneServerWish } from '../store.ts';
 
 export const NO_STORE = ['503 store_unavailable', '503 recovering'];
@@ -164,10 +165,15 @@ const subscriptions: Fault = {
 
 const STRANGERS = 200;
 
-/** Strangers that connect, say one word and leave: what a fleet does when it comes back. */
-function storm(port: number): void {
+/**
+ * Strangers that connect, say one word and leave: what a fleet does when it comes back. They go to Redis
+ * itself where that has a socket: a link of ours would be the slower one of the two.
+ */
+function storm({ store, victim }: Stage): void {
+  const path = store.server?.socketPath;
+  const where = path === undefined ? { port: victim.store.port } : { path };
   for (let i = 0; i < STRANGERS; i += 1) {
-    const socket = connect(port, '127.0.0.1', () => socket.end('PING\r\n'));
+    const socket = connect(where, () => socket.end('PING\r\n'));
     socket.on('error', () => undefined).resume();
   }
 }
@@ -183,7 +189,7 @@ const reconnects: Fault = {
   },
   run: async (stage) => {
     await stage.repeat({ everyMs: 500, forMs: FAULT_MS }, async () => {
-      storm(stage.victim.store.port);
+      storm(stage);
       await stage.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await stage.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     });
