@@ -23,7 +23,7 @@ const MOST_AT_ONE = Math.ceil((2 * SLOTS) / DAEMONS);
 const FULL_MS = 10;
 
 /** A fault that takes its time is met by further requests, up to this many times the planned. */
-const MOST_TIMES = 3;
+const MOST_TIMES = 8;
 
 export class Load {
   readonly #options: LoadOptions;
