@@ -49,6 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'open-store.ts': [...GROUND, 'cleanup.ts'],
   'leading.ts': [...GROUND, 'leader', 'metrics'],
   'cost-control.ts': [...BELOW_GATEWAY, 'gateway', 'http'],
+  'estimator-canary.ts': [...GROUND, 'costsim', 'metrics'],
   'daemon.ts': [
     ...BELOW_DAEMON,
     'cleanup.ts',
@@ -56,6 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'open-store.ts',
     'leading.ts',
     'cost-control.ts',
+    'estimator-canary.ts',
   ],
   'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],
 };

@@ -7,6 +7,7 @@ import { redactText } from '../log/redact.ts';
 import { readVersion } from '../version.ts';
 import { register as registerAudit } from './commands/audit.ts';
 import { register as registerBreaker } from './commands/breaker.ts';
+import { register as registerCanary } from './commands/canary.ts';
 import { register as registerCluster } from './commands/cluster.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerCostsim } from './commands/costsim.ts';
@@ -44,6 +45,7 @@ function createProgram(): Command {
     registerRollout,
     registerBreaker,
     registerCostsim,
+    registerCanary,
     registerSim,
     registerLoad,
   ];

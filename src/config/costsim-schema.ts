@@ -1,6 +1,7 @@
-// The options of `costsim`: how long provenance is kept, over which window drift is measured, and
-// when the breaker takes the estimator `v2` out of service. Which estimator reserves is not said here.
+// The options of `costsim`: how long provenance is kept, over which window drift is measured, when
+// the breaker takes the estimator `v2` out of service, and the canary. Which estimator reserves is not said here.
 import { z } from 'zod';
+import { canarySchema } from './canary-schema.ts';
 
 const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -86,7 +87,9 @@ const breaker = z
     path: ['cooldownMs'],
   });
 
-export const costsimSchema = z.strictObject({ provenance, drift, breaker }).prefault({});
+export const costsimSchema = z
+  .strictObject({ provenance, drift, breaker, canary: canarySchema })
+  .prefault({});
 
 export type CostsimConfig = Readonly<z.infer<typeof costsimSchema>>;
 

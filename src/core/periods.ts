@@ -59,16 +59,16 @@ class WallClock {
     return { year: date.getUTCFullYear(), month: date.getUTCMonth(), day: date.getUTCDate() };
   }
 
-  /** The first ms of a calendar day; where its midnight is skipped, the first that exists. */
-  startOf({ year, month, day }: CalendarDay): number {
-    const midnight = Date.UTC(year, month, day);
+  /** The first ms of a calendar day, or of a minute of it; where it is skipped, the first that exists. */
+  startOf({ year, month, day }: CalendarDay, minute = 0): number {
+    const wanted = Date.UTC(year, month, day, 0, minute);
     const offsetAt = (ms: number): number => this.read(ms) - Math.floor(ms / 1000) * 1000;
     // Offsets before and after a change of the clocks: the earlier one that fits is the start.
-    const candidates = [offsetAt(midnight - 86_400_000), offsetAt(midnight + 86_400_000)]
-      .map((offset) => midnight - offset)
+    const candidates = [offsetAt(wanted - 86_400_000), offsetAt(wanted + 86_400_000)]
+      .map((offset) => wanted - offset)
       .sort((a, b) => a - b);
-    const fitting = candidates.find((ms) => this.read(ms) >= midnight);
-    return fitting ?? midnight - offsetAt(midnight);
+    const fitting = candidates.find((ms) => this.read(ms) >= wanted);
+    return fitting ?? wanted - offsetAt(wanted);
   }
 }
 
@@ -90,4 +90,18 @@ export function periodStarts(
   );
   // Samoa had no 30 December 2011: that day begins where the next one does.
   return starts.filter((ms, i) => i === 0 || ms > (starts[i - 1] ?? ms));
+}
+
+/**
+ * When it is so many minutes after midnight on the days around `aroundMs`: the day before, that day
+ * and the next one, ascending. What a change of the clocks skips comes later that day; what it
+ * repeats counts the first time.
+ */
+export function timesOfDay(
+  minute: number,
+  { timeZone, aroundMs }: { readonly timeZone: string; readonly aroundMs: number },
+): number[] {
+  const clock = new WallClock(timeZone);
+  const { year, month, day } = clock.dayOf(aroundMs);
+  return [day - 1, day, day + 1].map((one) => clock.startOf({ year, month, day: one }, minute));
 }

@@ -23,6 +23,7 @@ import { isProxied, observeUnproxied, reportEnd, type PlainRequest } from './obs
 import { isStrangePath, requestFault } from './request-faults.ts';
 import { createAdminRouter, type AdminRouterDeps } from './routes/admin.ts';
 import { createCostsimRouter } from './routes/costsim.ts';
+import { createCanaryRouter, type CanaryRouterDeps } from './routes/canary.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
@@ -36,6 +37,8 @@ export interface AppDeps {
   readonly rollout?: AdminRouterDeps['rollout'];
   /** Absent where nothing is estimated. */
   readonly costControl?: CostControl | undefined;
+  /** Absent where no estimator is watched. */
+  readonly canary?: CanaryRouterDeps['canary'] | undefined;
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */
@@ -66,9 +69,10 @@ export function createApp(deps: AppDeps): Express {
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
   app.use('/admin', createAdminRouter(deps));
-  const { costControl } = deps;
+  const { costControl, canary, config } = deps;
+  if (canary !== undefined) app.use('/costsim/canary', createCanaryRouter({ canary, config }));
   if (costControl !== undefined) {
-    app.use('/costsim', createCostsimRouter({ config: deps.config, costControl }));
+    app.use('/costsim', createCostsimRouter({ config, costControl }));
   }
   const operators = requireOperator(() => deps.config.admin.token, { directory });
   app.get('/metrics', isLoopback(server.host) ? [] : [operators], serveMetrics(deps));

@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { OUTAGE_CAUSES } from '../core/events.ts';
 import { costsimMetrics } from './costsim-metrics.ts';
 import { estimateMetrics } from './estimate-metrics.ts';
+import { canaryMetrics } from './canary-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { leaderMetrics } from './leader-metrics.ts';
@@ -39,6 +40,7 @@ export function createMetrics(build: { readonly version: string }) {
     ...healthMetrics(registry),
     ...leaderMetrics(registry),
     ...costsimMetrics(registry),
+    ...canaryMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

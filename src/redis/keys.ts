@@ -82,6 +82,10 @@ export interface CellKeys {
   readonly lengths: string;
   /** ZSET the same name → number of its last change; the longest unused are forgotten. */
   readonly lengthsUsed: string;
+  /** HASH: asked, running, done, untold and last runs of the canary (lua/canary.lua). */
+  readonly canary: string;
+  /** STREAM, id "run-0": a report each, as JSON in the field `report`; bounded by age and number. */
+  readonly canaryReports: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
   /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
@@ -145,6 +149,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     leader: `${prefix}leader`,
     lengths: `${prefix}lengths`,
     lengthsUsed: `${prefix}lengths-used`,
+    canary: `${prefix}canary`,
+    canaryReports: `${prefix}canary-reports`,
     rollout: (name) => `${prefix}rollout:${name}`,
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,

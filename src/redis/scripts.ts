@@ -40,6 +40,8 @@ export interface Scripts {
   readonly leader: AssembledScript;
   /** Moves the learned lengths of answers, and tells which have changed. */
   readonly lengths: AssembledScript;
+  /** Runs of the cost canary: asked for, begun by the leader, reported. */
+  readonly canary: AssembledScript;
 }
 
 const TICK = {
@@ -167,6 +169,13 @@ const LENGTHS = {
   argLists: [],
 } as const;
 
+const CANARY = {
+  keys: ['leader', 'canary', 'canary_reports'],
+  keyLists: [],
+  args: ['head', 'holder', 'term', 'run', 'by', 'verdict', 'report'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -180,6 +189,7 @@ export function loadScripts(): Scripts {
     costsim: assemble('costsim.lua'),
     leader: assemble('leader.lua'),
     lengths: assemble('lengths.lua'),
+    canary: assemble('canary.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -191,5 +201,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.costsim, COSTSIM);
   checkHeader(scripts.leader, LEADER);
   checkHeader(scripts.lengths, LENGTHS);
+  checkHeader(scripts.canary, CANARY);
   return scripts;
 }

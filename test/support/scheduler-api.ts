@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { admissionOf } from '../../src/gateway/rules.ts';
-import { createApp } from '../../src/http/app.ts';
+import { createApp, type AppDeps } from '../../src/http/app.ts';
 import { createLogger } from '../../src/log/logger.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
 import { insightInto } from '../../src/scheduler/insight.ts';
@@ -24,6 +24,7 @@ export interface ApiOptions {
   readonly cell?: string;
   readonly apiKey?: string;
   readonly leaseMs?: number;
+  readonly canary?: AppDeps['canary'];
   /** More of the configuration, over what is there. */
   readonly file?: Readonly<Record<string, unknown>>;
 }
@@ -83,6 +84,7 @@ export async function startSchedulerApi(
     scheduler,
     tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
     insight: insightInto({ redis, cell, keyStyle: 'plain' }),
+    canary: options.canary,
     proxy: Router(),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { driftKeys } from '../../src/costsim/store.ts';
-import { assemble, type AssembledScript } from '../../src/redis/assemble.ts';
+import { type AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
 import { MIGRATIONS } from '../../src/scheduler/layout.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
@@ -138,9 +138,7 @@ describe('every file of lua/', () => {
 
   it('is a part of some script', () => {
     const migrations = MIGRATIONS.map(({ script }) => script());
-    // The fence is for scripts that leaders write with.
-    const fenced = assemble('../test/leader/lua/fenced_note.lua');
-    const scripts = [...(Object.values(loadScripts()) as AssembledScript[]), ...migrations, fenced];
+    const scripts = [...(Object.values(loadScripts()) as AssembledScript[]), ...migrations];
     const origins = scripts.flatMap((script) => script.origins);
     const included = new Set(origins.map((origin) => origin.split(':')[0]));
 
@@ -168,13 +166,10 @@ describe('the keys of every script', () => {
         const lists = keyLists(registry, keys);
         const retired = [keys.concurrency({ pool: 'gone', model: 'gone' })];
 
-        const { runs, runsUsed, directory, speeds, costsim, costsimLog, provenance } = keys;
-        const { leader, lengths, lengthsUsed } = keys;
-        const others = { runs, runs_used: runsUsed, directory, speeds, costsim, provenance };
-        const ofDaemon = { costsim_log: costsimLog, costsim_batch: keys.costsimBatch('d1') };
-        const learned = { leader, lengths, lengths_used: lengthsUsed };
-        const all = { ...scriptKeys(keys), ...others, ...ofDaemon, ...learned };
-        const bound = bindKeys(script, all, { ...lists, retired, drift: driftKeys(keys) });
+        const all = { ...inSnakeCase(keys), ...scriptKeys(keys) };
+        const ofDaemon = { costsim_batch: keys.costsimBatch('d1') };
+        const wholeLists = { ...lists, retired, drift: driftKeys(keys) };
+        const bound = bindKeys(script, { ...all, ...ofDaemon }, wholeLists);
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
         expect(bound.count).toBeGreaterThan(0);
@@ -212,3 +207,13 @@ describe('the slot of a key', () => {
     expect(keySlot('a{}b')).not.toBe(keySlot(''));
   });
 });
+
+/** Every key that has one name, as scripts call it. */
+function inSnakeCase(keys: object): Record<string, string> {
+  const named = Object.entries(keys).filter((one): one is [string, string] => {
+    return typeof one[1] === 'string';
+  });
+  return Object.fromEntries(
+    named.map(([name, key]) => [name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), key]),
+  );
+}

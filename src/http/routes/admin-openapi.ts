@@ -20,6 +20,7 @@ import {
 import { breakerSchemas } from './admin-breakers.ts';
 import { adminErrors as errors, lifePaths, rolloutPaths } from './admin-openapi-live.ts';
 import { costsimPaths } from './costsim-openapi.ts';
+import { canaryPaths } from './canary-openapi.ts';
 import { answer, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
@@ -50,6 +51,7 @@ export function createAdminDocument({
       ...lifePaths(),
       ...rolloutPaths(),
       ...costsimPaths(),
+      ...canaryPaths(),
     },
   });
 }

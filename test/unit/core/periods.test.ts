@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTimeZone, periodStarts } from '../../../src/core/periods.ts';
+import { isTimeZone, periodStarts, timesOfDay } from '../../../src/core/periods.ts';
 
 const iso = (starts: readonly number[]): string[] => starts.map((ms) => new Date(ms).toISOString());
 
@@ -48,5 +48,31 @@ describe('periods', () => {
 
   test('a time zone that does not exist is known as such', () => {
     expect([isTimeZone('Europe/Berlin'), isTimeZone('Mars/Olympus')]).toEqual([true, false]);
+  });
+});
+
+describe('a time of day', () => {
+  test('is told for the day before, the day and the next one', () => {
+    const aroundMs = Date.UTC(2026, 6, 10, 12);
+
+    const times = timesOfDay(3 * 60 + 30, { timeZone: 'Asia/Kathmandu', aroundMs });
+
+    expect(iso(times)).toEqual([
+      '2026-07-08T21:45:00.000Z',
+      '2026-07-09T21:45:00.000Z',
+      '2026-07-10T21:45:00.000Z',
+    ]);
+  });
+
+  test('that is skipped comes later, and one that is repeated counts the first time', () => {
+    const at = (aroundMs: number): number =>
+      timesOfDay(2 * 60 + 30, { timeZone: 'Europe/Berlin', aroundMs })[1]!;
+
+    const [skipped, repeated] = [at(Date.UTC(2026, 2, 29, 12)), at(Date.UTC(2026, 9, 25, 12))];
+
+    expect(iso([skipped, repeated])).toEqual([
+      '2026-03-29T01:30:00.000Z',
+      '2026-10-25T00:30:00.000Z',
+    ]);
   });
 });

@@ -5,6 +5,7 @@ import { addBreakerRoutes } from '../../../src/http/routes/admin-breakers.ts';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
 import { addCostsimRoutes } from '../../../src/http/routes/costsim.ts';
+import { addCanaryRoutes } from '../../../src/http/routes/canary.ts';
 import { createAdminDocument } from '../../../src/http/routes/admin-openapi.ts';
 import { addReloadRoute } from '../../../src/http/routes/admin-reload.ts';
 import { addRolloutRoutes } from '../../../src/http/routes/admin-rollouts.ts';
@@ -26,9 +27,14 @@ function existingRoutes(): string[] {
   addReloadRoute(router, {});
   addRolloutRoutes(router, { rollouts: unused, stats: unused });
   addSwitchRoutes(router, { config: unused, switches: unused });
-  const costsim = Router();
+  const [costsim, canary] = [Router(), Router()];
   addCostsimRoutes(costsim, unused);
-  return [...routesOf(router, '/admin'), ...routesOf(costsim, '/costsim')];
+  addCanaryRoutes(canary, { canary: unused });
+  return [
+    ...routesOf(router, '/admin'),
+    ...routesOf(costsim, '/costsim'),
+    ...routesOf(canary, '/costsim/canary'),
+  ];
 }
 
 function routesOf(router: Router, root: string): string[] {
