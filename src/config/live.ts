@@ -95,6 +95,10 @@ export class LiveConfig implements Config {
     return this.#current.admin;
   }
 
+  get alerts() {
+    return this.#current.alerts;
+  }
+
   get local() {
     return this.#current.local;
   }

@@ -1,6 +1,7 @@
 // Every option of the product: type, unit, default, environment name and one sentence.
 // The only place with defaults. config/load.ts reads files and the environment through it.
 import { z } from 'zod';
+import { alertsSchema, type AlertsConfig } from './alerts-schema.ts';
 import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
@@ -215,6 +216,7 @@ export const configSchema = z.strictObject({
   sessions: sessionsSchema,
   tenants: tenantsSchema,
   admin: adminSchema,
+  alerts: alertsSchema,
 });
 
 export type FileConfig = z.infer<typeof configSchema>;
@@ -269,6 +271,7 @@ export interface Config {
   /** By name. Others may have been created through the admin API. */
   readonly tenants: ReadonlyMap<string, TenantConfig>;
   readonly admin: Readonly<FileConfig['admin']>;
+  readonly alerts: AlertsConfig;
   /** Whether the built-in simulated upstream serves the accounts. */
   readonly demo: boolean;
 }

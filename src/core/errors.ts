@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'key_not_found',
   'account_not_found',
   'directory_full',
+  'alert_not_found',
   // where it should go
   'model_not_found',
   'provider_not_available',

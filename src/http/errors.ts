@@ -32,6 +32,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   key_not_found: 404,
   account_not_found: 404,
   directory_full: 409,
+  alert_not_found: 404,
   model_not_found: 404,
   provider_not_available: 404,
   provider_disabled: 503,

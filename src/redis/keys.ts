@@ -86,6 +86,10 @@ export interface CellKeys {
   readonly canary: string;
   /** STREAM, id "run-0": a report each, as JSON in the field `report`; bounded by age and number. */
   readonly canaryReports: string;
+  /** HASH fingerprint → an alert that fires or did (alerts/register.ts); `_` → the last episode's number. */
+  readonly alerts: string;
+  /** What BullMQ's keys of a queue begin with (redis/queue-connection.ts). */
+  readonly queue: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
   /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
@@ -151,6 +155,8 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     lengthsUsed: `${prefix}lengths-used`,
     canary: `${prefix}canary`,
     canaryReports: `${prefix}canary-reports`,
+    alerts: `${prefix}alerts`,
+    queue: `${prefix}queue`,
     rollout: (name) => `${prefix}rollout:${name}`,
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,

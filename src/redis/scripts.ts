@@ -42,6 +42,8 @@ export interface Scripts {
   readonly lengths: AssembledScript;
   /** Runs of the cost canary: asked for, begun by the leader, reported. */
   readonly canary: AssembledScript;
+  /** The register of alerts. */
+  readonly alerts: AssembledScript;
 }
 
 const TICK = {
@@ -176,6 +178,13 @@ const CANARY = {
   argLists: [],
 } as const;
 
+const ALERTS = {
+  keys: ['alerts'],
+  keyLists: [],
+  args: ['head', 'verb', 'fingerprint', 'alert'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -190,6 +199,7 @@ export function loadScripts(): Scripts {
     leader: assemble('leader.lua'),
     lengths: assemble('lengths.lua'),
     canary: assemble('canary.lua'),
+    alerts: assemble('alerts.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -202,5 +212,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.leader, LEADER);
   checkHeader(scripts.lengths, LENGTHS);
   checkHeader(scripts.canary, CANARY);
+  checkHeader(scripts.alerts, ALERTS);
   return scripts;
 }

@@ -48,6 +48,10 @@ describe('the list of options', () => {
       'pools.<name>.accounts[].credential',
       'tenants.<name>.keys',
       'admin.token',
+      'alerts.alertmanager.password',
+      'alerts.alertmanager.bearerToken',
+      'alerts.webhooks[].url',
+      'alerts.webhooks[].secret',
     ]);
   });
 });
