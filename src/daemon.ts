@@ -1,7 +1,14 @@
 // The composition root: the only file that knows all parts. It starts them in order, each with
 // what it needs of the earlier ones, and stops them in reverse. It decides nothing about requests.
+import { breakerLevels, startAlarms, tellOfEstimators, type Alarms } from './alarms.ts';
 import { Cleanup } from './cleanup.ts';
-import { recordEstimates, startCostControl, type RunningCostControl } from './cost-control.ts';
+import {
+  recordEstimates,
+  startCanary,
+  startCostControl,
+  type RunningCostControl,
+} from './cost-control.ts';
+import type { EstimatorCanary } from './estimator-canary.ts';
 import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
@@ -28,7 +35,7 @@ import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { openStore, type Store, type StoreFacts } from './open-store.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
-import { insightInto } from './scheduler/insight.ts';
+import { insightInto, type Insight } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { startSimulator } from './sim/server.ts';
 import { startTenants } from './tenants/service.ts';
@@ -108,6 +115,16 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const leading = { ...store, cell, holder: scheduler.id, ...config.leader, metrics, logger };
   const elector = await startLeading(leading);
   cleanup.add(() => elector.stop());
+  const canary = await startCanary({ cost, elector, gateway }, costParts);
+  cleanup.add(() => canary.stop());
+  const insight = insightInto({ ...store, cell });
+  const alarms = await startAlarms({
+    ...{ ...store, config, events: scheduler.events, insight, metrics, logger },
+    moreLevels: [breakerLevels(cost.costControl)],
+    mayKeep: () => elector.leading() !== undefined,
+  });
+  cleanup.add(() => alarms.stop());
+  tellOfEstimators(alarms, { breaker: cost.costControl.events, canary: canary.events });
   const reloading = new ReloadService({
     config,
     source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
@@ -116,7 +133,18 @@ async function startAll(start: Start): Promise<RunningDaemon> {
     onEnd: (result) => metrics.reloads.inc({ result }),
   });
   const reload = (): Promise<ReloadResult> => reloading.reload();
-  const parts = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload, cost };
+  const watching = { cost, canary, alarms, insight };
+  const parts = {
+    config,
+    store,
+    scheduler,
+    rollout,
+    gateway,
+    simUrl,
+    metrics,
+    reload,
+    ...watching,
+  };
   const url = await startHttp(start, parts);
   cleanup.add(() => reloading.stop());
   await reloading.start();
@@ -177,6 +205,9 @@ interface HttpParts {
   readonly scheduler: Scheduler;
   readonly rollout: Rollout;
   readonly cost: RunningCostControl;
+  readonly canary: EstimatorCanary;
+  readonly alarms: Alarms;
+  readonly insight: Insight;
   readonly store: Store;
   readonly gateway: Gateway;
   readonly simUrl: string | undefined;
@@ -186,7 +217,8 @@ interface HttpParts {
 
 async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const { version, logger, cleanup } = start;
-  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload, cost } = parts;
+  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload } = parts;
+  const { cost, canary, alarms, insight } = parts;
   const telemetry = { metrics, labels: createLabels(config), logger };
   observeScheduler(scheduler.events, telemetry);
   observeGateway(gateway.events, telemetry);
@@ -202,8 +234,10 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     scheduler: rollout.scheduler,
     rollout,
     costControl: cost.costControl,
+    canary: canary.store,
+    outbox: alarms.outbox,
     tenants,
-    insight: insightInto(source),
+    insight,
     proxy: createProxyRouter(gateway),
     metrics,
     collect: createCollector({
@@ -212,7 +246,9 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
       onCollect: () => rollout.switches.tellWindows(),
-      readMore: cost.readMore,
+      readMore: async () => {
+        await Promise.all([cost.readMore(), canary.readMore(), alarms.collect()]);
+      },
     }),
     logger,
     simulatorUrl: simUrl,

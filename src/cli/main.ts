@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { redactText } from '../log/redact.ts';
 import { readVersion } from '../version.ts';
+import { register as registerAlerts } from './commands/alerts.ts';
 import { register as registerAudit } from './commands/audit.ts';
 import { register as registerBreaker } from './commands/breaker.ts';
 import { register as registerCanary } from './commands/canary.ts';
@@ -46,6 +47,7 @@ function createProgram(): Command {
     registerBreaker,
     registerCostsim,
     registerCanary,
+    registerAlerts,
     registerSim,
     registerLoad,
   ];

@@ -77,6 +77,11 @@ export class Gateway implements Service {
     return this.#rules.routes;
   }
 
+  /** By what requests are charged now. */
+  get charging(): ChargeRules {
+    return this.#rules.charging;
+  }
+
   /** Grants may name these accounts as well: the heart is about to be told of them. */
   expect(accounts: GatewayRules['accounts']): void {
     this.#accounts.expect(accounts);

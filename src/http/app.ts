@@ -39,6 +39,8 @@ export interface AppDeps {
   readonly costControl?: CostControl | undefined;
   /** Absent where no estimator is watched. */
   readonly canary?: CanaryRouterDeps['canary'] | undefined;
+  /** Absent where nobody is told of alerts. */
+  readonly outbox?: AdminRouterDeps['outbox'];
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */

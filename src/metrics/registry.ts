@@ -6,6 +6,7 @@ import { OUTAGE_CAUSES } from '../core/events.ts';
 import { costsimMetrics } from './costsim-metrics.ts';
 import { estimateMetrics } from './estimate-metrics.ts';
 import { canaryMetrics } from './canary-metrics.ts';
+import { alertMetrics } from './alert-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { leaderMetrics } from './leader-metrics.ts';
@@ -41,6 +42,7 @@ export function createMetrics(build: { readonly version: string }) {
     ...leaderMetrics(registry),
     ...costsimMetrics(registry),
     ...canaryMetrics(registry),
+    ...alertMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

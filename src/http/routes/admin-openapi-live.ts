@@ -1,5 +1,6 @@
 // The description of what changes a running fleet: reload, switches, rollouts. See admin-openapi.ts.
 import type { ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import { alertSchemas } from './admin-alerts.ts';
 import { reloadedSchema } from './admin-reload.ts';
 import { rolloutListSchema, rolloutSchema, rolloutSchemas } from './admin-rollouts.ts';
 import { switchListSchema, switchSchema, switchSchemas } from './admin-switches.ts';
@@ -68,6 +69,34 @@ export function rolloutPaths(): ZodOpenApiPathsObject {
           200: answer('The rollout.', rolloutSchema),
           ...adminErrors({ 404: 'There is no such rollout.' }),
         },
+      },
+    },
+  };
+}
+
+export function alertPaths(): ZodOpenApiPathsObject {
+  const { alertPath, alertDone, alerts } = alertSchemas;
+  const noDelivery = { 404: 'No such delivery waits, or it is being sent.' };
+  return {
+    '/admin/alerts': {
+      get: {
+        operationId: 'listAlerts',
+        summary: 'Alerts that fire or did of late, and what is on its way to whom',
+        responses: { 200: answer('The alerts.', alerts), ...adminErrors({}) },
+      },
+    },
+    '/admin/alerts/deliveries/{id}': {
+      post: {
+        operationId: 'retryAlert',
+        summary: 'Try a delivery at once, also one that was given up',
+        requestParams: { path: alertPath },
+        responses: { 200: answer('It is queued.', alertDone), ...adminErrors(noDelivery) },
+      },
+      delete: {
+        operationId: 'dropAlert',
+        summary: 'Give a delivery up for good',
+        requestParams: { path: alertPath },
+        responses: { 200: answer('It is gone.', alertDone), ...adminErrors(noDelivery) },
       },
     },
   };

@@ -18,7 +18,12 @@ import {
   spendSchema,
 } from './admin-insight-schemas.ts';
 import { breakerSchemas } from './admin-breakers.ts';
-import { adminErrors as errors, lifePaths, rolloutPaths } from './admin-openapi-live.ts';
+import {
+  adminErrors as errors,
+  alertPaths,
+  lifePaths,
+  rolloutPaths,
+} from './admin-openapi-live.ts';
 import { costsimPaths } from './costsim-openapi.ts';
 import { canaryPaths } from './canary-openapi.ts';
 import { answer, json } from './openapi-parts.ts';
@@ -52,6 +57,7 @@ export function createAdminDocument({
       ...rolloutPaths(),
       ...costsimPaths(),
       ...canaryPaths(),
+      ...alertPaths(),
     },
   });
 }

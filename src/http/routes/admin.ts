@@ -7,6 +7,7 @@ import type { Rollout } from '../../rollout/service.ts';
 import type { Insight } from '../../scheduler/insight.ts';
 import type { Tenants } from '../../tenants/service.ts';
 import { requireAdminToken } from '../admin-auth.ts';
+import { addAlertRoutes, type AlertRoutesDeps } from './admin-alerts.ts';
 import { addBreakerRoutes, type HealthKeeper } from './admin-breakers.ts';
 import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
@@ -28,6 +29,7 @@ export interface AdminRouterDeps {
   readonly insight: Insight;
   readonly tenants: Tenants;
   readonly rollout?: Pick<Rollout, 'switches' | 'rollouts' | 'stats'> | undefined;
+  readonly outbox?: AlertRoutesDeps['outbox'];
   readonly version: string;
   readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
@@ -47,6 +49,7 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addInsightRoutes(router, deps);
   addBreakerRoutes(router, deps);
   addReloadRoute(router, deps);
+  addAlertRoutes(router, { outbox: deps.outbox });
   const { config, rollout } = deps;
   if (rollout !== undefined) {
     addSwitchRoutes(router, { config, switches: rollout.switches });

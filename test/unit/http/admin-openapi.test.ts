@@ -1,6 +1,7 @@
 // The admin API's description against the routes that exist, and against itself.
 import { Router } from 'express';
 import { describe, expect, it } from 'vitest';
+import { addAlertRoutes } from '../../../src/http/routes/admin-alerts.ts';
 import { addBreakerRoutes } from '../../../src/http/routes/admin-breakers.ts';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
@@ -24,6 +25,7 @@ function existingRoutes(): string[] {
   addKeyRoutes(router, { tenants: unused });
   addBreakerRoutes(router, { insight: unused, scheduler: unused, config: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
+  addAlertRoutes(router, { outbox: unused });
   addReloadRoute(router, {});
   addRolloutRoutes(router, { rollouts: unused, stats: unused });
   addSwitchRoutes(router, { config: unused, switches: unused });
