@@ -189,7 +189,7 @@ export class Deliveries implements Service {
 
 /** A job that ended while the list was read has no content. */
 function isThere(job: Job<Delivery> | undefined): job is Job<Delivery> {
-  return (job?.data)?.notice !== undefined;
+  return job?.data?.notice !== undefined;
 }
 
 /** BullMQ removes no job that is being worked on. */
@@ -208,6 +208,6 @@ function viewOf(job: Job<Delivery>, state: QueuedState): QueuedDelivery {
     state: isHeld ? 'held' : state,
     attempts: attemptsMade,
     waitsMs: state === 'retrying' ? Math.max(0, startedMs + job.delay - Date.now()) : 0,
-    lastFailure: (failedReason) || undefined,
+    lastFailure: failedReason || undefined,
   };
 }
