@@ -97,6 +97,7 @@ local function begin()
     return { 'nothing', now, '' }
   end
   local is_asked = run == asked
+  due = math.max(due, tonumber(get('due') or 0))
   set('running', run, 'term', arg_term, 'due', text(due))
   return { 'begun', run, now, is_asked and 'hand' or 'schedule', is_asked and get('by') or '' }
 end

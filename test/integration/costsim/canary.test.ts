@@ -258,6 +258,21 @@ describe('a leader that is gone in the middle of a run', () => {
   });
 });
 
+describe('a run of the schedule that is left behind', () => {
+  it('counts as done, also where the canary is switched off when it ends', async () => {
+    const { bench, canary, reports } = await aScheduledBench();
+    bench.nowMs = DUE_MS;
+    await bench.store.begin({ holder: 'a', term: 1 }, true);
+
+    bench.isWatched = false;
+    await canary.look();
+    bench.isWatched = true;
+    await canary.look();
+
+    expect(reports.map(({ reason }) => reason)).toEqual(['schedule']);
+  });
+});
+
 describe('a run that breaks', () => {
   it('because the store cannot be read is begun again under the same name', async () => {
     const { bench, canary, reports, broken } = await aScheduledBench();
