@@ -85,11 +85,11 @@
 --- @include breaker/transitions.lua
 --- @include breaker/cooldown.lua
 --- @include scheduler/classes.lua
---- @include scheduler/taking.lua
 --- @include scheduler/mixed.lua
 --- @include scheduler/preferred.lua
 --- @include scheduler/choice.lua
 --- @include scheduler/excluding.lua
+--- @include scheduler/taking.lua
 --- @include sessions/sessions.lua
 --- @include sessions/sticky.lua
 --- @include waiting/notices.lua
@@ -125,10 +125,12 @@
 --- @include scheduler/move.lua
 --- @include breaker/reset.lua
 --- @include scheduler/acquire.lua
+--- @include scheduler/alike.lua
 --- @include scheduler/acquire_run.lua
 --- @include lib/commit.lua
 
 records.begin()
+records.own(arg_daemon)
 charges.begin()
 head.begin()
 local early_reply = replies.kept() or cell.begin()

@@ -31,6 +31,7 @@ local function tell_time()
   end
   local gap = clock - cell.now
   cell.now = math.max(cell.now, clock)
+  cell.now_text = decimals.of(cell.now)
   -- Nobody ticked, or the clock jumped: holders had no chance to renew, so nothing is reaped yet.
   if gap > head.gap_ms then
     cell.keep_until, cell.settings_changed = cell.now + head.recovery_ms, true
@@ -102,7 +103,7 @@ end
 function cell.commit()
   local text = decimals.of
   redis.call('HSET', key_cell, 'incarnation', text(cell.incarnation), 'sequence', text(cell.sequence),
-    'now', text(cell.now), 'grants', text(cell.grants), 'touches', text(cell.touches))
+    'now', cell.now_text, 'grants', text(cell.grants), 'touches', text(cell.touches))
   if cell.waiting_changed then
     redis.call('HSET', key_cell, 'waiting', cell.waiting, 'arrivals', cell.arrivals)
   end

@@ -2,6 +2,7 @@
 -- ACCOUNT). New fields are appended; a reader keeps a tail that it does not know.
 -- src/redis/records.ts reads and writes the same layouts.
 local byte, sub, floor, pack, unpack_from
+local own_tail -- of the records that this daemon's leases have: its name, and no session
 local LEASE_FIXED = 55 -- bytes before the length of the account's name
 local EXPIRES_AT = 12 -- bytes before the expiry
 local STATE_AT = 52 -- bytes before the state
@@ -10,6 +11,11 @@ local STATE_AT = 52 -- bytes before the state
 function records.begin()
   byte, sub, floor = string.byte, string.sub, math.floor
   pack, unpack_from = struct.pack, struct.unpack
+end
+
+--- Leases that begin are this daemon's.
+function records.own(daemon)
+  own_tail = pack('Bc0B', #daemon, daemon, 0)
 end
 
 --- schema, flags, model, fence, expires at, claim, granted at, reserve, tokens, period (s), state,
@@ -32,12 +38,12 @@ function records.bind(lease, flags, model, fence, account, tenant_name)
   lease[LEASE.charged], lease[LEASE.pool] = 0, false
 end
 
---- A lease under no terms.
+--- A lease under no terms. What only its account or its daemon decides of the record is packed once.
 function records.plain(batch, op, model, fence, now, expires_at, account)
   local flags = batch[op + OP.flags] % 2
-  return { pack('<BBI2dddddI4I4BI2Bc0Bc0B', 1, flags, model, fence, expires_at, batch[op + OP.claim],
-    now, batch[op + OP.reserve], batch[op + OP.tokens], PACKED.no_period, STATE.leased, 1, #account,
-    account, #arg_daemon, arg_daemon, 0), flags, model, fence, account }
+  return { pack('<BBI2dddddI4c0c0', 1, flags, model, fence, expires_at, batch[op + OP.claim], now,
+    batch[op + OP.reserve], batch[op + OP.tokens], account[ACCOUNT.packed], own_tail),
+    flags, model, fence, account[ACCOUNT.name] }
 end
 
 function records.state(lease)
@@ -88,8 +94,9 @@ function records.read_account(name, raw)
   local step, slots = LOAD.scale / capacity, flags % 2 == 1 and limit or 0
   local rates = floor(flags / 2) % 2 == 1 and { unpack_from('<dddd', raw, 17) } or false
   local terms = flags >= 4 and breaker_terms.read(raw, rates and 49 or 17) or false
+  local packed = pack('<I4BI2Bc0', PACKED.no_period, STATE.leased, 1, #name, name)
   return { name, raw, 0, 0, false, -1, slots, class, index, step, false, slots, rates, 0,
-    terms, false, false, class }
+    terms, false, false, class, packed }
 end
 
 --- (in-flight + 1) / (limit x weight), as an integer.

@@ -71,26 +71,20 @@ function choice.load(demanded)
 end
 
 local function stored_touch(account)
-  local touch = account[ACCOUNT.touch]
-  if not touch then
-    local score = redis.call('ZSCORE', key_class(account[ACCOUNT.class]), account[ACCOUNT.name])
-    touch = score and tonumber(score) % LOAD.touches or 0
-    account[ACCOUNT.touch] = touch
-  end
+  local score = redis.call('ZSCORE', key_class(account[ACCOUNT.class]), account[ACCOUNT.name])
+  local touch = score and tonumber(score) % LOAD.touches or 0
+  account[ACCOUNT.touch] = touch
   return touch
 end
 
---- Of two that are loaded alike: the one that was touched longer ago, untouched ones first.
-local function waited_longer(a, b)
-  local touched_a, touched_b = a[ACCOUNT.touched], b[ACCOUNT.touched]
-  if touched_a and touched_b then
-    return touched_a < touched_b
-  end
-  return not touched_a and (touched_b or stored_touch(a) < stored_touch(b))
+--- Among equals the lowest is the one that was touched longest ago, untouched ones before others.
+local function order_of(account)
+  local touched = account[ACCOUNT.touched]
+  return touched and LOAD.touches + touched or account[ACCOUNT.touch] or stored_touch(account)
 end
 
 local function best_of(tier, model)
-  local head, best, least = classes.head, nil, math.huge
+  local head, best, least, order = classes.head, nil, math.huge, nil
   for i = 1, #tier do
     local class, account = tier[i], nil
     if class < CLASS.mixed then
@@ -98,10 +92,14 @@ local function best_of(tier, model)
     else
       account = mixed.scan(class - CLASS.mixed, model)
     end
-    if account then
-      local ratio = account[ACCOUNT.ratio]
-      if ratio < least or ratio == least and waited_longer(account, best) then
-        best, least = account, ratio
+    local ratio = account and account[ACCOUNT.ratio] or math.huge
+    if ratio < least then
+      best, least, order = account, ratio, nil
+    elseif account and ratio == least then
+      local other = order_of(account)
+      order = order or order_of(best)
+      if other < order then
+        best, order = account, other
       end
     end
   end

@@ -24,7 +24,7 @@ function daemons.is_deaf(name)
 end
 
 function daemons.commit()
-  redis.call('ZADD', key_daemons, decimals.of(cell.now), arg_daemon)
+  redis.call('ZADD', key_daemons, cell.now_text, arg_daemon)
   if operations.count() > 0 then
     return
   end

@@ -4,6 +4,7 @@
 -- An entry: how many ids, its own name, the ids; all texts end with a zero byte.
 local watched -- cell time -> ids
 local due
+local ENTRIES = EXPIRY.entries .. '' -- a word of a command: numbers cost it a printf
 
 function expiry.begin()
   watched, due = {}, {}
@@ -58,7 +59,7 @@ end
 --- Looks at a bounded number of the entries that are due; `more` tells that others may be.
 function expiry.reap()
   local entries =
-    redis.call('ZRANGEBYSCORE', key_expiries, '-inf', cell.now, 'LIMIT', #due, EXPIRY.entries)
+    redis.call('ZRANGEBYSCORE', key_expiries, '-inf', cell.now_text, 'LIMIT', decimals.of(#due), ENTRIES)
   for i = 1, #entries do
     due[#due + 1] = entries[i]
     look_into(entries[i])
@@ -77,11 +78,12 @@ local function entry_of(name, ids, from, to)
 end
 
 function expiry.commit()
-  local entries, name = {}, cell.incarnation .. ':' .. cell.sequence .. ':'
+  local text = decimals.of
+  local entries, name = {}, text(cell.incarnation) .. ':' .. text(cell.sequence) .. ':'
   for at, ids in pairs(watched) do
     for from = 1, #ids, EXPIRY.ids do
       local to = math.min(from + EXPIRY.ids - 1, #ids)
-      entries[#entries + 1], entries[#entries + 2] = at, entry_of(name .. #entries, ids, from, to)
+      entries[#entries + 1], entries[#entries + 2] = text(at), entry_of(name .. #entries, ids, from, to)
     end
   end
   commit.write('ZREM', key_expiries, due)

@@ -20,7 +20,7 @@ function leases.begin(op, id, slot, account, target, fence, tenant, home, daemon
     end
     records.seal(lease, batch, op, now, expires_at, daemon or arg_daemon, state or STATE.leased)
   else
-    lease = records.plain(batch, op, target.model, fence, now, expires_at, account[ACCOUNT.name])
+    lease = records.plain(batch, op, target.model, fence, now, expires_at, account)
   end
   rules.charge(lease, account, op)
   requests.put(id, slot, lease)

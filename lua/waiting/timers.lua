@@ -1,6 +1,7 @@
 -- What changes by itself at a known cell time. An entry is a kind (one letter) and a name; whoever
 -- sets a kind says in `timers.due` what happens then. Every tick does a few that are due.
 timers.due = {} -- kind -> function(name)
+local MOST = TIMERS.most .. '' -- a word of a command: numbers cost it a printf
 
 --- In place of the entry's earlier time, if it has one.
 function timers.set(kind, name, at)
@@ -14,7 +15,7 @@ end
 --- `timers.more` tells that others may be due.
 function timers.run()
   timers.more = false
-  local entries = redis.call('ZRANGEBYSCORE', key_timers, '-inf', cell.now, 'LIMIT', 0, TIMERS.most)
+  local entries = redis.call('ZRANGEBYSCORE', key_timers, '-inf', cell.now_text, 'LIMIT', '0', MOST)
   if #entries == 0 then
     return
   end

@@ -152,6 +152,7 @@ export const CODES = {
     health: 16,
     blocked: 17,
     home: 18,
+    packed: 19,
   },
   /**
    * Bytes of a lease's record before its texts, the time of its grant and its attempt; a period that

@@ -105,7 +105,7 @@ describe('an assembled script', () => {
   it('asks a rule that binds some accounts alone about those only', () => {
     const { rates, health } = CODES.ACCOUNT;
 
-    const [lease, run] = ['leases', 'acquire_run'].map((name) =>
+    const [lease, run] = ['leases', 'alike'].map((name) =>
       linesOf(tick, `scheduler/${name}.lua`).find((line) => line.includes('breaker.charge(lease')),
     );
 
