@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
 import {
+  finishedOf,
   inFlightOf,
   leasesOf,
   ledgerOf,
@@ -54,11 +55,13 @@ describe('a move that waits', () => {
     const news = await other.news();
     const lease = (await leasesOf(heart))['t/x'];
     const full = await heart.ask(acquire('t/2'));
+    const { younger, older } = await finishedOf(heart);
     await expectNobodyWaits(heart);
     await heart.send({ ...release('t/x', x), costMicro: 40 } as never, release('u/y', y));
 
     expect(news).toEqual({ 't/x': { tag: 'denied', reason: 'queue_timeout', retryAfterMs: 0 } });
     expect(lease).toMatchObject({ account: '-', fence: x });
+    expect([...younger, ...older]).toEqual([]);
     expect(full).toMatchObject({ tag: 'denied', reason: 'tenant_concurrency' });
     await expectSettled(heart, 40);
   });

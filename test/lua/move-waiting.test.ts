@@ -3,6 +3,7 @@
 // and gets the next account that it may have.
 import { describe, expect, it } from 'vitest';
 import type { AdmissionPolicy } from '../../src/scheduler/admission.ts';
+import { readTenantFlow } from '../../src/redis/state-records.ts';
 import { counterOf, dumpOf, inFlightOf, leasesOf, ledgerOf } from '../support/cell-state.ts';
 import { GPT4, aHeart, acquire, anAccount, check, release, renew } from '../support/heart.ts';
 import { aBreakable, stateOf } from '../support/health.ts';
@@ -21,7 +22,7 @@ const BUDGETED: AdmissionPolicy = {
   budget: { warnMicro: 900, stopMicro: 1000, period: 'none' },
   tenants: [
     { name: 't', weight: 1, maxConcurrency: 1, requestsPerMinute: 60, tokensPerMinute: 6000 },
-    { name: 'r', weight: 1, reservedSlots: { openai: 1 } },
+    { name: 'r', weight: 1, reservedSlots: { openai: 2 } },
   ],
 };
 
@@ -150,6 +151,23 @@ describe('a move that waits', () => {
     await expectNobodyWaits(heart);
   });
 
+  it('is counted among the slots of its tenant at the pool while it has one', async () => {
+    const heart = await aHeart(store, TWO, { admission: BUDGETED });
+    const x = await heart.take('r/x');
+    const y = await heart.take('u/y');
+    const counted = async () => {
+      const flow = await heart.redis.hgetBuffer(heart.keys.flows, 'openai\tr');
+      return readTenantFlow(flow)?.inFlight;
+    };
+    const held = await counted();
+
+    await heart.ask(patient('r/x', x));
+    const without = await counted();
+    await heart.ask(release('u/y', y));
+
+    expect([held, without, await counted()]).toEqual([1, 0, 1]);
+  });
+
   it('is denied to an acquire of the same id, which changes nothing', async () => {
     const { heart } = await aWaitingMove();
     const before = await dumpOf(heart);
@@ -173,13 +191,28 @@ describe('a move that waits', () => {
 });
 
 describe('the place of a move that waits', () => {
-  it('is before all that were never granted, and by arrival among its like', async () => {
+  it('is before all that were never granted, whoever they are', async () => {
+    const heart = await aHeart(store, THREE);
+    const x = await heart.take('t/x');
+    const y = await heart.take('u/y');
+    await heart.take('u/z');
+    await heart.send(acquire('v/1', { waitMs: 1000 }), acquire('t/2', { waitMs: 1000 }));
+    const told = await heart.news(patient('t/x', x));
+
+    const news = await heart.news(release('u/y', y));
+
+    expect(Object.keys(told)).toHaveLength(1);
+    expect(news).toMatchObject({ 't/x': { tag: 'moved', account: 'a2' } });
+    expect(Object.keys(news)).toEqual(['t/x']);
+    await expectSound(heart);
+  });
+
+  it('is that of its arrival among its like, whichever moved first', async () => {
     const heart = await aHeart(store, THREE);
     const first = await heart.take('t/1');
     heart.now = 5;
     const second = await heart.take('u/2');
     const busy = await heart.take('u/3');
-    await heart.ask(acquire('v/w', { waitMs: 1000 }));
     await heart.send(patient('u/2', second, { exclude: ['a1'] }));
     await heart.send(patient('t/1', first, { exclude: ['a2'] }));
 
@@ -216,13 +249,12 @@ describe('the place of a move that waits', () => {
     const heart = await aHeart(store, TWO, { admission: BUDGETED });
     const x = await heart.take('t/x');
     const y = await heart.take('u/y');
-    await heart.ask(acquire('r/1', { waitMs: 1000 }));
-    const told = await heart.news(patient('t/x', x));
+    await heart.send(acquire('r/1', { waitMs: 1000 }), acquire('r/2', { waitMs: 1000 }));
+    const first = await heart.news(patient('t/x', x));
 
-    const news = await heart.news(release('u/y', y), acquire('r/2', { waitMs: 1000 }));
+    const second = await heart.news(release('u/y', y));
 
-    expect(Object.keys(told)).toEqual(['r/1']);
-    expect(Object.keys(news)).toEqual(['t/x']);
+    expect(Object.keys({ ...first, ...second }).sort()).toEqual(['r/1', 'r/2']);
     await expectSound(heart);
   });
 
