@@ -33,6 +33,7 @@ import { createLabels } from './metrics/labels.ts';
 import { observeScheduler } from './metrics/observe.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { openStore, type Store, type StoreFacts } from './open-store.ts';
+import { readServerMemory } from './redis/server-memory.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
 import { readCounters } from './scheduler/inspect.ts';
 import { insightInto, type Insight } from './scheduler/insight.ts';
@@ -243,6 +244,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     collect: createCollector({
       metrics,
       readCounters: () => readCounters(source),
+      readMemory: () => readServerMemory(store.redis),
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
       onCollect: () => rollout.switches.tellWindows(),

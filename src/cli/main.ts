@@ -16,6 +16,7 @@ import { register as registerCounters } from './commands/counters.ts';
 import { register as registerExplain } from './commands/explain.ts';
 import { register as registerKeys } from './commands/keys.ts';
 import { register as registerLoad } from './commands/load.ts';
+import { register as registerMetrics } from './commands/metrics.ts';
 import { register as registerReap } from './commands/reap.ts';
 import { register as registerRollout } from './commands/rollout.ts';
 import { register as registerServe } from './commands/serve.ts';
@@ -36,6 +37,7 @@ function createProgram(): Command {
     registerServe,
     registerConfig,
     registerCounters,
+    registerMetrics,
     registerAudit,
     registerExplain,
     registerReap,

@@ -1,9 +1,12 @@
 // Reads the cell's state into gauges when metrics are scraped. Several scrapers, or an eager one,
 // cost the store one read a second at most. A store that is down costs the gauges, not the scrape.
 import { msToSeconds } from '../core/units.ts';
+import type { BudgetView } from '../scheduler/budgets.ts';
 import type { AccountHealthView } from '../scheduler/health.ts';
+import type { ServerMemory } from '../redis/server-memory.ts';
 import type { Counters } from '../scheduler/inspect.ts';
 import type { Metrics } from './registry.ts';
+import { showTenants } from './tenant-metrics.ts';
 
 const MAX_AGE_MS = 1000;
 
@@ -11,6 +14,8 @@ export interface CollectorOptions {
   readonly metrics: Metrics;
   /** Rejects when the store cannot be read. */
   readonly readCounters: () => Promise<Counters>;
+  /** Rejects when the server does not tell. */
+  readonly readMemory: () => Promise<ServerMemory>;
   /** Leases that this daemon holds. */
   readonly held: () => number;
   /** Acquires of this daemon that wait. */
@@ -30,7 +35,11 @@ export function createCollector(options: CollectorOptions): () => Promise<void> 
     options.metrics.heldLeases.set(options.held());
     options.metrics.queueWaiting.set(options.waiting());
     if (performance.now() - readAtMs < MAX_AGE_MS) return;
-    running ??= Promise.all([readInto(options), options.readMore?.()]).finally(() => {
+    running ??= Promise.all([
+      readInto(options),
+      readMemoryInto(options),
+      options.readMore?.(),
+    ]).finally(() => {
       running = undefined;
       readAtMs = performance.now();
     });
@@ -51,6 +60,7 @@ async function readInto({ metrics, readCounters }: CollectorOptions): Promise<vo
   ]) {
     gauge.reset();
   }
+  showTenants(metrics, counters);
   metrics.storeUp.set(counters === undefined ? 0 : 1);
   if (counters === undefined) return;
   for (const { account, pool, limit, inFlight, health } of counters.accounts) {
@@ -65,16 +75,25 @@ async function readInto({ metrics, readCounters }: CollectorOptions): Promise<vo
   metrics.cellLeases.set(counters.leases);
   metrics.cellWaiting.set(counters.waiting);
   metrics.cellLaned.set(counters.laned);
-  const {
-    settledMicro = 0,
-    reservedMicro = 0,
-    overrunMicro = 0,
-    stopMicro = 0,
-  } = counters.budget ?? {};
+  showBudget(metrics, counters.budget);
+}
+
+function showBudget(metrics: Metrics, budget: BudgetView | undefined): void {
+  const { settledMicro = 0, reservedMicro = 0, overrunMicro = 0 } = budget ?? {};
+  const [warnMicro, stopMicro] = [budget?.warnMicro ?? 0, budget?.stopMicro ?? 0];
   metrics.budgetSettled.set(settledMicro);
   metrics.budgetReserved.set(reservedMicro);
   metrics.budgetOverrun.set(overrunMicro);
-  metrics.budgetStop.set(stopMicro);
+  metrics.budgetWarn.set(Math.max(0, warnMicro));
+  metrics.budgetStop.set(Math.max(0, stopMicro));
+  const leftMicro = stopMicro - settledMicro - reservedMicro;
+  metrics.budgetLeft.set(stopMicro > 0 ? Math.max(0, leftMicro) : NaN);
+}
+
+async function readMemoryInto({ metrics, readMemory }: CollectorOptions): Promise<void> {
+  const memory = await readMemory().catch(() => undefined);
+  metrics.storeMemoryUsed.set(memory?.usedBytes ?? NaN);
+  metrics.storeMemoryMax.set(memory?.maxBytes ?? NaN);
 }
 
 const SEVERITY = { closed: 0, half_open: 1, open: 2 } as const;

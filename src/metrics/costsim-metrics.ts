@@ -50,28 +50,33 @@ function driftMetrics(registry: Registry) {
     costsimState: new Gauge({
       name: 'costsim_cb_state',
       help: 'The breaker of the estimator v2 over all daemons: 1 open, so that v1 reserves; else 0.',
+      aggregator: 'max',
       registers,
     }),
     costsimFailures: new Gauge({
       name: 'costsim_cb_consecutive_failures',
       help: 'Incidents in a row, over all daemons.',
+      aggregator: 'max',
       registers,
     }),
     costsimDrift: new Gauge({
       name: 'costsim_drift_ratio',
       help: 'Quantiles of |estimate − reference| / reference over the window and all daemons, by upstream model, and for all of them together.',
       labelNames: ['estimator', 'against', 'model', 'quantile'],
+      aggregator: 'max',
       registers,
     }),
     costsimDriftSamples: new Gauge({
       name: 'costsim_drift_samples',
       help: 'Requests in the window that the drift was measured on.',
       labelNames: ['estimator', 'against', 'model'],
+      aggregator: 'max',
       registers,
     }),
     provenanceRecords: new Gauge({
       name: 'costsim_provenance_records',
       help: 'Provenance records that the store holds.',
+      aggregator: 'max',
       registers,
     }),
     provenanceWaiting: new Gauge({

@@ -25,6 +25,7 @@ export class HotHistogram<Name extends string = never> {
   readonly type = 'histogram';
   readonly aggregator = 'sum';
   readonly labelNames: readonly Name[];
+  readonly buckets: readonly number[];
   readonly #bounds: readonly number[];
   readonly #series: SeriesIndex<Name, Series<Name>>;
 
@@ -32,6 +33,7 @@ export class HotHistogram<Name extends string = never> {
     this.name = name;
     this.help = help;
     this.labelNames = labelNames;
+    this.buckets = buckets;
     this.#bounds = [...buckets, Infinity];
     this.#series = new SeriesIndex(labelNames, (labels) => {
       return { labels, counts: this.#bounds.map(() => 0), sum: 0 };

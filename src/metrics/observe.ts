@@ -30,6 +30,7 @@ export function observeScheduler(events: SchedulerEmitter, { metrics, labels }: 
   events.on('health', ({ change }) => metrics.healthChanges.inc({ change }));
   events.on('dequeued', ({ target, how, ms }) => {
     const pool = labels.pool(target.pool);
+    if (how === 'granted') metrics.handOffs.inc({ pool });
     metrics.queueWaitSeconds.observe({ pool, result: how }, msToSeconds(ms));
   });
   events.on('budgetWarning', () => metrics.budgetWarnings.inc());

@@ -11,10 +11,23 @@ import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { leaderMetrics } from './leader-metrics.ts';
 import { sessionMetrics } from './session-metrics.ts';
-import { cellMetrics, healthMetrics, storeMetrics } from './shared-metrics.ts';
+import {
+  budgetMetrics,
+  cellMetrics,
+  healthMetrics,
+  memoryMetrics,
+  storeMetrics,
+} from './shared-metrics.ts';
+import { tenantMetrics } from './tenant-metrics.ts';
 
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
+const FIRST_BYTE_BUCKETS = [
+  0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 60, 300,
+];
 const DURATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
+
+/** Gauges of prom-client with a counter’s name; the same by type are there, too. */
+const MISNAMED = ['active_handles_total', 'active_requests_total', 'active_resources_total'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -22,6 +35,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics(build: { readonly version: string }) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'slotkeeper_' });
+  for (const name of MISNAMED) registry.removeSingleMetric(`slotkeeper_nodejs_${name}`);
   const metrics = {
     registry,
     ...requestMetrics(registry),
@@ -31,7 +45,10 @@ export function createMetrics(build: { readonly version: string }) {
     ...queueMetrics(registry),
     ...rolloutMetrics(registry),
     ...storeMetrics(registry),
+    ...memoryMetrics(registry),
     ...cellMetrics(registry),
+    ...budgetMetrics(registry),
+    ...tenantMetrics(registry),
     reloads: new Counter({
       name: 'slotkeeper_reloads_total',
       help: 'Readings of the configuration: applied, unchanged, refused for its faults, or failed.',
@@ -95,9 +112,9 @@ function requestMetrics(registry: Registry) {
     }),
     upstreamFirstByteSeconds: new HotHistogram({
       name: 'slotkeeper_upstream_first_byte_seconds',
-      help: 'Time of an upstream call from its start to the first byte of its answer.',
+      help: 'Time of an upstream call from its start to the first byte of its answer: of a stream, to its first token.',
       labelNames: ['pool'],
-      buckets: DURATION_BUCKETS,
+      buckets: FIRST_BYTE_BUCKETS,
       registers,
     }),
   };
@@ -158,6 +175,7 @@ function schedulerMetrics(registry: Registry) {
     auditDifferences: new Gauge({
       name: 'slotkeeper_audit_differences',
       help: 'Counters that disagreed with the leases in the last audit; anything but 0 is a defect.',
+      aggregator: 'max',
       registers,
     }),
   };
@@ -169,6 +187,12 @@ function queueMetrics(registry: Registry) {
     queueWaiting: new Gauge({
       name: 'slotkeeper_queue_waiting',
       help: 'Requests of this daemon that wait for a slot.',
+      registers,
+    }),
+    handOffs: new HotCounter({
+      name: 'slotkeeper_hand_offs_total',
+      help: 'Slots that went to a request that had waited, by pool.',
+      labelNames: ['pool'],
       registers,
     }),
     queueWaitSeconds: new HotHistogram({
@@ -205,7 +229,7 @@ function rolloutMetrics(registry: Registry) {
       name: 'slotkeeper_rollout_first_byte_seconds',
       help: 'Time of an upstream call to its first byte, by rollout and arm.',
       labelNames: ['rollout', 'arm'],
-      buckets: DURATION_BUCKETS,
+      buckets: FIRST_BYTE_BUCKETS,
       registers,
     }),
     armCost: new Counter({

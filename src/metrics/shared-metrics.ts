@@ -51,12 +51,29 @@ export function storeMetrics(registry: Registry) {
     storeUp: new Gauge({
       name: 'slotkeeper_store_up',
       help: 'Whether the store answered when these metrics were collected (1) or not (0).',
+      aggregator: 'min',
       registers,
     }),
     recoveries: new Counter({
       name: 'slotkeeper_recoveries_total',
       help: 'Losses of data that were seen: a new incarnation of the cell began.',
       registers,
+    }),
+  };
+}
+
+export function memoryMetrics(registry: Registry) {
+  const shared = { aggregator: 'max' as const, registers: [registry] };
+  return {
+    storeMemoryUsed: new Gauge({
+      name: 'slotkeeper_store_memory_used_bytes',
+      help: 'Memory that Redis uses; NaN where it does not tell.',
+      ...shared,
+    }),
+    storeMemoryMax: new Gauge({
+      name: 'slotkeeper_store_memory_max_bytes',
+      help: 'Memory that Redis may use: when it is full nothing is granted. 0: no limit of its own.',
+      ...shared,
     }),
   };
 }
@@ -69,12 +86,14 @@ export function healthMetrics(registry: Registry) {
       name: 'slotkeeper_breaker_state',
       help: 'Worst breaker of the account: 0 closed, 1 half-open, 2 open; 3 where it is unusable.',
       labelNames: ['pool', 'account'],
+      aggregator: 'max',
       registers,
     }),
     accountCooling: new Gauge({
       name: 'slotkeeper_account_cooling_seconds',
       help: 'Time for which the whole account still rests because its upstream said so.',
       labelNames: ['pool', 'account'],
+      aggregator: 'max',
       registers,
     }),
     healthChanges: new Counter({
@@ -88,60 +107,77 @@ export function healthMetrics(registry: Registry) {
 
 /** Read from the store when scraped, so every daemon of a cell reports the same values. */
 export function cellMetrics(registry: Registry) {
-  const registers = [registry];
+  const shared = { aggregator: 'max' as const, registers: [registry] };
   return {
     accountInFlight: new Gauge({
       name: 'slotkeeper_account_in_flight',
       help: 'Slots of the account that are taken, over all daemons of the cell.',
       labelNames: ['pool', 'account'],
-      registers,
+      ...shared,
     }),
     accountLimit: new Gauge({
       name: 'slotkeeper_account_limit',
       help: 'Slots that the account has.',
       labelNames: ['pool', 'account'],
-      registers,
+      ...shared,
     }),
     modelInFlight: new Gauge({
       name: 'slotkeeper_model_in_flight',
       help: 'Slots that requests for the upstream model have taken, over all daemons of the cell.',
       labelNames: ['pool', 'model'],
-      registers,
+      ...shared,
     }),
     cellWaiting: new Gauge({
       name: 'slotkeeper_cell_waiting',
       help: 'Requests that wait for a slot, over all daemons of the cell.',
-      registers,
+      ...shared,
     }),
     cellLaned: new Gauge({
       name: 'slotkeeper_cell_lane_waiting',
       help: 'Waiting requests that stand behind others of their session, over all daemons.',
-      registers,
-    }),
-    budgetSettled: new Gauge({
-      name: 'slotkeeper_budget_settled_micro',
-      help: 'Spent in this period under the budget over everything, in micro-units.',
-      registers,
-    }),
-    budgetReserved: new Gauge({
-      name: 'slotkeeper_budget_reserved_micro',
-      help: 'Reserved by running requests under the budget over everything, in micro-units.',
-      registers,
-    }),
-    budgetStop: new Gauge({
-      name: 'slotkeeper_budget_stop_micro',
-      help: 'What the budget over everything never admits more than, in micro-units; 0: no budget.',
-      registers,
-    }),
-    budgetOverrun: new Gauge({
-      name: 'slotkeeper_budget_overrun_micro',
-      help: 'What actual costs of this period added above their reserves, in micro-units.',
-      registers,
+      ...shared,
     }),
     cellLeases: new Gauge({
       name: 'slotkeeper_cell_leases',
       help: 'Leases that the store holds, over all daemons of the cell.',
-      registers,
+      ...shared,
+    }),
+  };
+}
+
+/** The budget over everything; tenants' own are in tenant-metrics.ts. */
+export function budgetMetrics(registry: Registry) {
+  const shared = { aggregator: 'max' as const, registers: [registry] };
+  return {
+    budgetSettled: new Gauge({
+      name: 'slotkeeper_budget_settled_micro',
+      help: 'Spent in this period under the budget over everything, in micro-units.',
+      ...shared,
+    }),
+    budgetReserved: new Gauge({
+      name: 'slotkeeper_budget_reserved_micro',
+      help: 'Reserved by running requests under the budget over everything, in micro-units.',
+      ...shared,
+    }),
+    budgetStop: new Gauge({
+      name: 'slotkeeper_budget_stop_micro',
+      help: 'What the budget over everything never admits more than, in micro-units; 0: no stop.',
+      ...shared,
+    }),
+    budgetLeft: new Gauge({
+      name: 'slotkeeper_budget_left_micro',
+      help: 'What the budget over everything still admits, in micro-units; NaN: it admits everything.',
+      ...shared,
+    }),
+    budgetWarn: new Gauge({
+      name: 'slotkeeper_budget_warn_micro',
+      help: 'Where the budget over everything warns, in micro-units; 0: nowhere.',
+      ...shared,
+    }),
+    budgetOverrun: new Gauge({
+      name: 'slotkeeper_budget_overrun_micro',
+      help: 'What actual costs of this period added above their reserves, in micro-units.',
+      ...shared,
     }),
   };
 }

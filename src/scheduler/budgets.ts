@@ -98,14 +98,6 @@ export async function readBudgets({ redis, keys }: BudgetSource): Promise<Budget
   return [...overall, ...own];
 }
 
-/** The budget over everything; undefined where there is none. */
-export async function readOverallBudget(source: BudgetSource): Promise<BudgetView | undefined> {
-  const { redis, keys } = source;
-  const ledger = await redis.hgetallBuffer(keys.ledger);
-  const nowMs = await timeOf(redis);
-  return budgetsIn(ledger, { nowMs, tenant: '', terms: undefined })[0];
-}
-
 /** Settled costs of one combination in one period. */
 export interface SpendRow {
   readonly periodStartMs: number;

@@ -5,7 +5,8 @@ import { cellKeys } from '../redis/keys.ts';
 import type { KeyStyle } from '../redis/keys.ts';
 import { bindKeys, callScript } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
-import { readOverallBudget } from './budgets.ts';
+import { readTenantState } from '../redis/state-records.ts';
+import { EVERYBODY, readBudgets } from './budgets.ts';
 import type { BudgetView } from './budgets.ts';
 import { readHealthReport } from './health.ts';
 import type { AccountHealthView } from './health.ts';
@@ -41,6 +42,10 @@ export interface Counters {
   readonly laned: number;
   /** The budget over everything; undefined where there is none. */
   readonly budget: BudgetView | undefined;
+  /** Budgets of tenants that have one. */
+  readonly tenantBudgets: readonly BudgetView[];
+  /** Tenants that hold slots. */
+  readonly tenants: readonly { readonly tenant: string; readonly inFlight: number }[];
   readonly incarnation: number;
   readonly sequence: number;
   readonly generation: number;
@@ -71,12 +76,13 @@ const AUDIT_PATIENCE_MS = 5000;
 export async function readCounters({ redis, cell, keyStyle }: InspectSource): Promise<Counters> {
   const keys = cellKeys(cell, keyStyle);
   const registry = await readRegistry(redis, keys);
-  const [inFlight, leases, facts, laned, budget, report] = await Promise.all([
+  const [inFlight, leases, facts, laned, budgets, tenants, report] = await Promise.all([
     redis.hgetall(keys.inflight),
     redis.hlen(keys.requests),
     redis.hmget(keys.cell, 'incarnation', 'sequence', 'generation', 'waiting'),
     redis.zlexcount(keys.line, '[s', '(t'),
-    readOverallBudget({ redis, keys }),
+    readBudgets({ redis, keys }),
+    redis.hgetallBuffer(keys.tenantState),
     readHealthReport({ redis, keys }, { most: 1 }),
   ]);
   const counters = registry.models.map((entry) => keys.concurrency(entry));
@@ -100,7 +106,11 @@ export async function readCounters({ redis, cell, keyStyle }: InspectSource): Pr
     leases: Math.max(0, leases - 1),
     waiting: waiting ?? 0,
     laned,
-    budget,
+    budget: budgets.find(({ scope }) => scope === EVERYBODY),
+    tenantBudgets: budgets.filter(({ scope }) => scope !== EVERYBODY),
+    tenants: Object.entries(tenants)
+      .map(([tenant, raw]) => ({ tenant, inFlight: readTenantState(raw).inFlight }))
+      .filter((one) => one.inFlight > 0),
     incarnation: incarnation ?? 0,
     sequence: sequence ?? 0,
     generation: generation ?? 0,

@@ -21,24 +21,27 @@ function aDaemonsMetrics() {
   return { metrics, events, labels, lines };
 }
 
+const BUDGET = {
+  periodStartMs: 0,
+  settledMicro: 20,
+  reservedMicro: 30,
+  overrunMicro: 0,
+  presumedMicro: 0,
+  requests: 2,
+  warned: false,
+  warnMicro: 80,
+  stopMicro: 100,
+};
+
 function counters(inFlight: number) {
   return {
     accounts: [{ account: 'a1', pool: 'openai', limit: 5, inFlight, enabled: true, health: SICK }],
     models: [{ ...TARGET, inFlight, key: 'concurrency:openai:gpt-4' }],
     waiting: 4,
     laned: 4,
-    budget: {
-      scope: '*',
-      periodStartMs: 0,
-      settledMicro: 20,
-      reservedMicro: 30,
-      overrunMicro: 0,
-      presumedMicro: 0,
-      requests: 2,
-      warned: false,
-      warnMicro: 80,
-      stopMicro: 100,
-    },
+    tenants: [{ tenant: 'team', inFlight }],
+    tenantBudgets: [{ ...BUDGET, scope: 'team', warnMicro: -1 }],
+    budget: { ...BUDGET, scope: '*' },
     leases: inFlight,
     incarnation: 1,
     sequence: 1,
@@ -51,9 +54,10 @@ describe('the metrics', () => {
     const { metrics } = aDaemonsMetrics();
     const allowed = ['path', 'route', 'status', 'pool', 'account', 'model', 'result', 'reason'];
     const ofRollouts = ['scheduling', 'rollout', 'arm'];
+    const ofTenants = ['tenant'];
     const ofDrift = ['estimator', 'against', 'quantile'];
     const named = ['change', 'outcome', 'version', 'node'];
-    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...named];
+    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...ofTenants, ...named];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
@@ -124,12 +128,16 @@ describe('the metrics', () => {
     const { events, lines } = aDaemonsMetrics();
 
     events.emit('released', { account: 'a1', target: TARGET, outcome: 'success', heldMs: 1500 });
+    events.emit('dequeued', { target: TARGET, how: 'granted', ms: 250 });
+    events.emit('dequeued', { target: TARGET, how: 'left', ms: 250 });
     events.emit('tick', { operations: 64, seconds: 0.002, recoveringMs: 0, v2: 'closed' });
 
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'slotkeeper_lease_held_seconds_sum{pool="openai"} 1.5',
         'slotkeeper_releases_total{pool="openai",outcome="success"} 1',
+        'slotkeeper_hand_offs_total{pool="openai"} 1',
+        'slotkeeper_queue_wait_seconds_sum{pool="openai",result="left"} 0.25',
         'slotkeeper_tick_operations_sum 64',
         'slotkeeper_tick_seconds_sum 0.002',
       ]),
@@ -175,12 +183,18 @@ const SICK: AccountHealthView = {
   }),
 };
 
+const OF_A_DAEMON = {
+  held: () => 7,
+  waiting: () => 2,
+  readMemory: async () => ({ usedBytes: 10, maxBytes: 100 }),
+};
+
 describe('collecting the cell', () => {
   it('fills the gauges from the store, with one read for many scrapes', async () => {
     const { metrics, lines } = aDaemonsMetrics();
     let reads = 0;
     const readCounters = async () => counters((reads += 1));
-    const collect = createCollector({ metrics, readCounters, held: () => 7, waiting: () => 2 });
+    const collect = createCollector({ metrics, readCounters, ...OF_A_DAEMON });
 
     await Promise.all([collect(), collect(), collect()]);
     await collect();
@@ -197,6 +211,13 @@ describe('collecting the cell', () => {
         'slotkeeper_queue_waiting 2',
         'slotkeeper_cell_waiting 4',
         'slotkeeper_budget_reserved_micro 30',
+        'slotkeeper_budget_warn_micro 80',
+        'slotkeeper_budget_left_micro 50',
+        'slotkeeper_tenant_in_flight{tenant="team"} 1',
+        'slotkeeper_tenant_budget_reserved_micro{tenant="team"} 30',
+        'slotkeeper_tenant_budget_warn_micro{tenant="team"} 0',
+        'slotkeeper_store_memory_used_bytes 10',
+        'slotkeeper_store_memory_max_bytes 100',
         'slotkeeper_cell_leases 1',
         'slotkeeper_store_up 1',
       ]),
@@ -207,11 +228,45 @@ describe('collecting the cell', () => {
     const { metrics, lines } = aDaemonsMetrics();
     metrics.accountInFlight.set({ pool: 'openai', account: 'a1' }, 3);
     const readCounters = () => Promise.reject(new Error('connection refused'));
+    const readMemory = () => Promise.reject(new Error('connection refused'));
 
-    await createCollector({ metrics, readCounters, held: () => 0, waiting: () => 0 })();
+    await createCollector({ metrics, ...OF_A_DAEMON, readCounters, readMemory })();
 
     const written = await lines();
     expect(written).toContain('slotkeeper_store_up 0');
+    expect(written).toContain('slotkeeper_store_memory_used_bytes Nan');
     expect(written.join('\n')).not.toContain('slotkeeper_account_in_flight{');
+    expect(written.join('\n')).not.toContain('slotkeeper_tenant_in_flight{');
+  });
+
+  it('shows the tenants with the most slots and the fullest budgets, of thousands', async () => {
+    const { metrics, lines } = aDaemonsMetrics();
+    const all = Array.from({ length: 1000 }, (_, i) => ({ tenant: `t${i}`, inFlight: i }));
+    const budgets = all.map(({ tenant, inFlight }) => {
+      return { ...BUDGET, scope: tenant, settledMicro: 1000 - inFlight, stopMicro: 1000 };
+    });
+    const readCounters = async () => ({
+      ...counters(1),
+      tenants: all,
+      tenantBudgets: budgets,
+    });
+
+    await createCollector({ metrics, ...OF_A_DAEMON, readCounters })();
+
+    const written = await lines();
+    const shown = (name: string) => written.filter((line) => line.startsWith(`${name}{`));
+    expect(shown('slotkeeper_tenant_in_flight')).toHaveLength(50);
+    expect(written).toContain('slotkeeper_tenant_in_flight{tenant="t999"} 999');
+    expect(shown('slotkeeper_tenant_budget_settled_micro')).toHaveLength(50);
+    expect(written).toContain('slotkeeper_tenant_budget_settled_micro{tenant="t0"} 1000');
+  });
+
+  it('tells no amount that is left where nothing is bounded', async () => {
+    const { metrics, lines } = aDaemonsMetrics();
+    const readCounters = async () => ({ ...counters(1), budget: undefined });
+
+    await createCollector({ metrics, ...OF_A_DAEMON, readCounters })();
+
+    expect(await lines()).toContain('slotkeeper_budget_left_micro Nan');
   });
 });
