@@ -27,8 +27,7 @@ operations.handlers[KIND.renew] = function(op, id, slot)
   end
 end
 
---- The account and the target of a line of `holdings`, as far as the registry knows them; nothing
---- where the line says that the lease has expired.
+--- The account and the target of a line of `holdings`: those that are known, of a lease that lives.
 local function holding(number)
   local line = listed.line(arg_holdings, number) or ''
   local name, target, expiry = string.match(line, '^([^\t]+)\t([^\t]+\t[^\t]+)\t?(%d*)$')

@@ -2,7 +2,7 @@
 // estimators, and held against what they came to. It reads nothing itself and judges nothing.
 import type { Figures, ProvenanceRecord } from '../core/estimates.ts';
 import type { Comparison, SampleCounts } from './canary-report.ts';
-import { driftOf } from './figure-drift.ts';
+import { driftOf } from './observation.ts';
 
 /** Undefined stands for an entry that cannot be read. */
 export type StoredRecords = AsyncIterable<{ readonly record: ProvenanceRecord | undefined }>;

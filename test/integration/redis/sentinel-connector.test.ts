@@ -1,3 +1,4 @@
+// @module-tag redis_required
 // A client that looks for its master by Sentinels while they name another one.
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';

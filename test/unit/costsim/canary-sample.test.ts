@@ -1,7 +1,7 @@
 // What the canary draws from provenance, and what it makes of it.
 import { describe, expect, it } from 'vitest';
 import { drawSample, type SampleOptions } from '../../../src/costsim/canary-sample.ts';
-import { driftOf } from '../../../src/costsim/figure-drift.ts';
+import { driftOf } from '../../../src/costsim/observation.ts';
 import { seededRandom } from '../../../src/sim/random.ts';
 import { aRecord, figures, stored } from '../../support/provenance.ts';
 

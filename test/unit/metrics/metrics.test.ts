@@ -56,8 +56,9 @@ describe('the metrics', () => {
     const ofRollouts = ['scheduling', 'rollout', 'arm'];
     const ofTenants = ['tenant'];
     const ofDrift = ['estimator', 'against', 'quantile'];
+    const ofAlerts = ['severity', 'state'];
     const named = ['change', 'outcome', 'version', 'node'];
-    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...ofTenants, ...named];
+    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...ofAlerts, ...ofTenants, ...named];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
