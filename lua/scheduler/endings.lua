@@ -3,7 +3,7 @@ local holders = {} -- a kept list, see lib/order.lua
 
 --- Settles a lease, whose charges were read, with every term that it was charged to, if any.
 local function settle_terms(id, lease, op)
-  if math.floor(lease[LEASE.flags] / ACQUIRE.bound) % 2 == 0 then
+  if lease[LEASE.flags] % (2 * ACQUIRE.bound) < ACQUIRE.bound then
     return
   end
   local name = tenants.name_in(id)

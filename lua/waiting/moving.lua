@@ -105,7 +105,7 @@ function moving.enter_account(op, id, slot, lease, account, target, home, state)
   local name, batch = tenants.name_in(id), operations.batch
   local expires_at = math.max(records.expires_at(lease), cell.now + batch[op + OP.lease_ms])
   lease[LEASE.tenant], lease[LEASE.pool], lease[LEASE.charged] = name, false, 0
-  if math.floor(lease[LEASE.flags] / ACQUIRE.bound) % 2 == 1 then
+  if lease[LEASE.flags] % (2 * ACQUIRE.bound) >= ACQUIRE.bound then
     fair_share.charge(lease, account, op, tenants.get(name), id, home)
   end
   moved_records.enter(lease, account[ACCOUNT.name], target.model, cell.next_fence(),

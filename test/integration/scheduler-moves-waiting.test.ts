@@ -133,7 +133,13 @@ describe('a lease that waits for another account', () => {
   });
 
   it.each([
-    ['its caller leaves', (_x: Lease, leave: AbortController) => Promise.resolve(leave.abort())],
+    [
+      'its caller leaves',
+      (_x: Lease, leave: AbortController) => {
+        leave.abort();
+        return Promise.resolve();
+      },
+    ],
     ['it is released', (x: Lease) => x.release({ outcome: 'failed' })],
   ])('gives its place up where %s', async (_, end) => {
     const { one, x, y, cell } = await aFullPool();

@@ -68,7 +68,10 @@ describe('moving a slot', () => {
     const first = await call('POST', '/scheduler/slots/job/move', body);
 
     const again = await other('POST', '/scheduler/slots/job/move', body);
-    const released = await other('DELETE', `/scheduler/slots/job?fence=${again.body['fence']}`);
+    const released = await other(
+      'DELETE',
+      `/scheduler/slots/job?fence=${Number(again.body['fence'])}`,
+    );
 
     expect(again.body).toMatchObject({ account: 'a2', fence: first.body['fence'] });
     expect(released.body).toEqual({ result: 'released' });
@@ -84,13 +87,13 @@ describe('moving a slot', () => {
 
     const meanwhile = await inFlight();
     const renewed = await other('POST', '/scheduler/slots/job/renew', { fence });
-    await other('DELETE', `/scheduler/slots/busy?fence=${busy['fence']}`);
+    await other('DELETE', `/scheduler/slots/busy?fence=${Number(busy['fence'])}`);
     const answer = await moving;
 
     expect(meanwhile).toMatchObject({ a1: '0', a2: '1' });
     expect(renewed.status).toBe(200);
     expect(answer).toMatchObject({ status: 200, body: { account: 'a2' } });
-    await call('DELETE', `/scheduler/slots/job?fence=${answer.body['fence']}`);
+    await call('DELETE', `/scheduler/slots/job?fence=${Number(answer.body['fence'])}`);
     expect(await inFlight()).toMatchObject({ a1: '0', a2: '0' });
   });
 
@@ -110,7 +113,7 @@ describe('moving a slot', () => {
     leave.abort();
     await left;
 
-    await call('DELETE', `/scheduler/slots/busy?fence=${busy['fence']}`);
+    await call('DELETE', `/scheduler/slots/busy?fence=${Number(busy['fence'])}`);
     const answer = await other('POST', '/scheduler/slots/job/move', body);
 
     expect(answer).toMatchObject({ status: 200, body: { account: 'a2' } });

@@ -1,7 +1,5 @@
 // Executes a batch on the model, one operation after another, and says what the heart has to
 // answer. Where the rule leaves the account open it follows the heart's choice, if that is allowed.
-import { isDeepStrictEqual } from 'node:util';
-import type { Target } from '../../../src/core/domain.ts';
 import { CODES } from '../../../src/redis/codes.ts';
 import type { Operation } from '../../../src/scheduler/wire.ts';
 import { textOf } from './answers.ts';
@@ -9,6 +7,7 @@ import type { WordedAnswer } from './answers.ts';
 import { hasRoom, limitOf } from './cell.ts';
 import type { Ending, ModelCell, ModelLease } from './cell.ts';
 import { choose } from './choice.ts';
+import { inOrder, isId, targetsOf } from './order.ts';
 
 type Acquire = Extract<Operation, { kind: 'acquire' }>;
 type Move = Extract<Operation, { kind: 'move' }>;
@@ -26,7 +25,6 @@ export interface BatchRunOptions {
   readonly seen: (what: string) => void;
 }
 
-const ID = /^[A-Za-z0-9._-]+\/[\x21-\x7e]+$/;
 const ENTRIES_PER_REAP = CODES.EXPIRY.entries;
 
 export class BatchRun {
@@ -288,30 +286,4 @@ export class BatchRun {
     this.#cell.finished.set(id, how);
     this.#endings += 1;
   }
-}
-
-function isId(id: string): boolean {
-  return id.length <= CODES.OPERATION.id_most && ID.test(id);
-}
-
-export function targetsOf(demand: string): readonly Target[] {
-  const words = demand.split('\t');
-  return words.flatMap((pool, i) => (i % 2 === 0 ? [{ pool, model: words[i + 1] ?? '' }] : []));
-}
-
-/** Acquires and reaping come last, and so does what arrived behind an acquire of the same id. */
-function inOrder(ops: readonly Operation[]): { early: number[]; late: number[] } {
-  const behind = new Set<string>();
-  const early: number[] = [];
-  const late: number[] = [];
-  ops.forEach(({ kind, id }, number) => {
-    const comesLast = kind === 'acquire' || kind === 'reap' || behind.has(id);
-    if (comesLast) behind.add(id);
-    (comesLast ? late : early).push(number);
-  });
-  return { early, late };
-}
-
-export function sameAnswer(a: WordedAnswer, b: WordedAnswer): boolean {
-  return isDeepStrictEqual(a, b);
 }
