@@ -10,6 +10,7 @@ export function alertMetrics(registry: Registry) {
     alertQueueDepth: new Gauge({
       name: 'costsim_cb_alert_queue_depth',
       help: 'Notices of alerts of the whole cell that are neither sent nor given up; NaN where the store cannot tell.',
+      aggregator: 'max',
       registers,
     }),
     alertSendFailures: new Counter({
@@ -21,6 +22,7 @@ export function alertMetrics(registry: Registry) {
       name: 'slotkeeper_alerts_firing',
       help: 'Alerts of the whole cell that fire, by severity.',
       labelNames: ['severity'],
+      aggregator: 'max',
       registers,
     }),
     alertsSent: new Counter({

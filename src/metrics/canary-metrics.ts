@@ -9,11 +9,13 @@ export function canaryMetrics(registry: Registry) {
     canaryLastSuccess: new Gauge({
       name: 'costsim_canary_last_success_timestamp_seconds',
       help: 'Unix time of the last canary that passed; 0 where none has yet.',
+      aggregator: 'max',
       registers,
     }),
     canaryLastRun: new Gauge({
       name: 'costsim_canary_last_run_timestamp_seconds',
       help: 'Unix time of the last canary that ended, however it was judged; 0 where none has yet.',
+      aggregator: 'max',
       registers,
     }),
   };
