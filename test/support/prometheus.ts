@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { ADMIN_TOKEN } from './admin-api.ts';
 import { eventually } from './eventually.ts';
 import { startProcess } from './process.ts';
 import { OPS } from './rules.ts';
@@ -53,7 +54,12 @@ function configFor({ daemons, alertmanager }: PrometheusOptions): string {
         alertmanager === undefined ? [] : [{ static_configs: staticTo([alertmanager]) }],
     },
     scrape_configs: jobs.map((job) => {
-      return { ...job, dns_sd_configs: [], static_configs: staticTo(daemons) };
+      return {
+        ...job,
+        dns_sd_configs: [],
+        authorization: { credentials: ADMIN_TOKEN },
+        static_configs: staticTo(daemons),
+      };
     }),
   });
 }
