@@ -13,6 +13,7 @@
 --- @key costsim HASH field -> the breaker's state (costsim/stored.lua)
 --- @key costsim_log LIST changes and incidents as JSON, latest first
 --- @key provenance STREAM record -> estimates of one request and its actual (src/costsim/provenance.ts)
+--- @key provenance_inputs ZSET input hash -> place of its entry in the stream (costsim/inputs.lua)
 --- @key costsim_batch STRING the last batch of the daemon that calls; expires
 --- @key drift[] HASH from -> ms at which the sub-window began; series -> histogram (costsim/histogram.lua)
 --- @arg head packed see costsim/settings.lua
@@ -30,6 +31,7 @@
 --- @include costsim/stored.lua
 --- @include costsim/state.lua
 --- @include costsim/judge.lua
+--- @include costsim/inputs.lua
 --- @include costsim/provenance.lua
 
 local calls = {

@@ -28,4 +28,5 @@ function provenance.append()
   redis.call('XTRIM', key_provenance, 'MAXLEN', '~', settings.max_records)
   local oldest = math.max(0, settings.now - settings.retention_ms)
   redis.call('XTRIM', key_provenance, 'MINID', '~', string.format('%.0f', oldest))
+  inputs.trim()
 end

@@ -1,8 +1,7 @@
 -- What the calling daemon's configuration says, and the time: the cell's, which does not go back. A
 -- negative clock means the server's own. Durations are in ms, drifts are parts of the reference.
 
-local function cell_time()
-  local clock = settings.clock
+function settings.cell_time(clock)
   if clock < 0 then
     local time = redis.call('TIME')
     clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,5 +14,5 @@ function settings.begin()
     settings.min_samples, settings.warn, settings.trip, settings.failures, settings.cooldown_ms,
     settings.max_cooldown_ms, settings.max_records, settings.retention_ms, settings.most_incidents =
     struct.unpack('<dddddddddddddd', arg_head)
-  settings.now = cell_time()
+  settings.now = settings.cell_time(settings.clock)
 end

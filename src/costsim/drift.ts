@@ -43,7 +43,7 @@ export async function readDrift(source: DriftSource): Promise<readonly DriftFigu
   return [...series].flatMap(([name, counts]) => figuresOf(name, counts)).sort(byModel);
 }
 
-async function serverTime(redis: Redis): Promise<number> {
+export async function serverTime(redis: Redis): Promise<number> {
   const [seconds = 0, micros = 0] = await redis.time();
   return seconds * 1000 + Math.floor(micros / 1000);
 }

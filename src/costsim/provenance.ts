@@ -61,9 +61,17 @@ export function decodeRecord(text: string): ProvenanceRecord | undefined {
     const [, id, source, inputHash, tenant, route, pool, model, atMs, versions, reservedBy, ...of] =
       stored as unknown as Stored;
     const [v1, v2, actual, basis] = of;
-    const places = { id, source, inputHash, tenant, route, pool, model, atMs };
     return {
-      ...{ ...places, versions, reservedBy },
+      id,
+      source,
+      inputHash,
+      tenant,
+      route,
+      pool,
+      model,
+      atMs,
+      versions,
+      reservedBy,
       v1: readFigures(v1),
       v2: v2 === null ? undefined : readFigures(v2),
       actual: actual === null ? undefined : readFigures(actual),

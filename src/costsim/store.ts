@@ -84,7 +84,9 @@ export class CostsimStore {
     this.keys = cellKeys(options.cell, options.keyStyle);
     const { cell, costsim, costsimLog, provenance } = this.keys;
     const costsim_batch = this.keys.costsimBatch(options.daemon);
-    const keys = { cell, costsim, costsim_log: costsimLog, provenance, costsim_batch };
+    const provenance_inputs = this.keys.provenanceInputs;
+    const told = { costsim_log: costsimLog, costsim_batch };
+    const keys = { cell, costsim, provenance, provenance_inputs, ...told };
     this.#bound = bindKeys(this.#script, keys, { drift: driftKeys(this.keys) });
   }
 

@@ -98,6 +98,8 @@ export interface CellKeys {
   readonly costsimLog: string;
   /** STREAM of provenance records (costsim/provenance.ts); bounded by number and age. */
   readonly provenance: string;
+  /** ZSET input hash → place in that stream, of records that were brought in; trimmed with it. */
+  readonly provenanceInputs: string;
   /** STRING: the last batch that a daemon's recorder told; expires ten minutes after it. */
   costsimBatch(daemon: string): string;
   /** HASH "estimator TAB against TAB model" → histogram; the n-th sub-window of the drift. */
@@ -161,6 +163,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,
     provenance: `${prefix}provenance`,
+    provenanceInputs: `${prefix}provenance-inputs`,
     costsimBatch: (daemon) => `${prefix}costsim-batch:${daemon}`,
     drift: (number) => `${prefix}drift:${number}`,
     class: (number) => `${prefix}class:${number}`,

@@ -36,6 +36,8 @@ export interface Scripts {
   readonly speeds: AssembledScript;
   /** Provenance, drift and the breaker of `v2`. */
   readonly costsim: AssembledScript;
+  /** Brings records into provenance that no daemon has seen. */
+  readonly backfill: AssembledScript;
   /** Decides who leads. */
   readonly leader: AssembledScript;
   /** Moves the learned lengths of answers, and tells which have changed. */
@@ -151,10 +153,17 @@ const SPEEDS = {
 } as const;
 
 const COSTSIM = {
-  keys: ['cell', 'costsim', 'costsim_log', 'provenance', 'costsim_batch'],
+  keys: ['cell', 'costsim', 'costsim_log', 'provenance', 'provenance_inputs', 'costsim_batch'],
   keyLists: ['drift'],
   args: ['head', 'batch', 'by', 'why', 'drifts'],
   argLists: ['record'],
+} as const;
+
+const BACKFILL = {
+  keys: ['cell', 'provenance', 'provenance_inputs'],
+  keyLists: ['drift'],
+  args: ['head'],
+  argLists: ['item'],
 } as const;
 
 const LEADER = {
@@ -196,6 +205,7 @@ export function loadScripts(): Scripts {
     directory: assemble('directory.lua'),
     speeds: assemble('speeds.lua'),
     costsim: assemble('costsim.lua'),
+    backfill: assemble('backfill.lua'),
     leader: assemble('leader.lua'),
     lengths: assemble('lengths.lua'),
     canary: assemble('canary.lua'),
@@ -209,6 +219,7 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.directory, DIRECTORY);
   checkHeader(scripts.speeds, SPEEDS);
   checkHeader(scripts.costsim, COSTSIM);
+  checkHeader(scripts.backfill, BACKFILL);
   checkHeader(scripts.leader, LEADER);
   checkHeader(scripts.lengths, LENGTHS);
   checkHeader(scripts.canary, CANARY);
