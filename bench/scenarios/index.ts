@@ -13,6 +13,7 @@ import { heart } from './heart.ts';
 import { limiters } from './limiters.ts';
 import { memory } from './memory.ts';
 import { proxies } from './proxy.ts';
+import { provenanceBackfill } from './provenance-backfill.ts';
 import { proxyStreams } from './proxy-streams.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -30,4 +31,5 @@ export const scenarios: readonly Scenario[] = [
   failover,
   proxyStreams,
   ...estimates,
+  provenanceBackfill,
 ];

@@ -6,6 +6,8 @@ export interface LiveLine {
   show(text: () => string): void;
   /** Shows `text` for good and moves to the next line. */
   finish(text: string): void;
+  /** Takes what is shown away, for what is printed elsewhere. */
+  clear(): void;
 }
 
 const TERMINAL_INTERVAL_MS = 100;
@@ -27,6 +29,9 @@ export function liveLine(stream: NodeJS.WriteStream): LiveLine {
     },
     finish(text) {
       stream.write(`${stream.isTTY ? CLEAR : ''}${text}\n`);
+    },
+    clear() {
+      if (stream.isTTY) stream.write(CLEAR);
     },
   };
 }

@@ -13,6 +13,7 @@ import { register as registerExplain } from './commands/explain.ts';
 import { register as registerKeys } from './commands/keys.ts';
 import { register as registerLoad } from './commands/load.ts';
 import { register as registerMetrics } from './commands/metrics.ts';
+import { register as registerProvenance } from './commands/provenance.ts';
 import { register as registerReap } from './commands/reap.ts';
 import { register as registerRollout } from './commands/rollout.ts';
 import { register as registerServe } from './commands/serve.ts';
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     registerCostsim,
     registerCanary,
     registerAlerts,
+    registerProvenance,
     registerSim,
     registerLoad,
   ];
