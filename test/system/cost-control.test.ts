@@ -84,7 +84,9 @@ async function aFleet() {
     alertmanager: receiver.url,
   });
   const loads = urls.map((url) => startLoad(url, { clients: 4 }));
-  onTestFinished(async () => void (await Promise.all(loads.map((load) => load.stop()))));
+  onTestFinished(async () => {
+    await Promise.all(loads.map((load) => load.stop()));
+  });
   return { cell, sim, receiver, watcher, urls };
 }
 
