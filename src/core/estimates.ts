@@ -14,6 +14,9 @@ export interface Figures {
   readonly costMicro: number | undefined;
 }
 
+/** Among `outOfScope`: `v2` knew no lengths of answers like this one yet, and took what `v1` does. */
+export const UNLEARNED = 'unlearned';
+
 /** What the estimators looked at, so that they can be run again without the request's content. */
 export interface EstimateBasis {
   readonly characters: number;
@@ -26,7 +29,7 @@ export interface EstimateBasis {
    * undefined where neither ran.
    */
   readonly countedTokens: number | undefined;
-  /** Parts that `v2` does not count exactly (images, audio, …), by name: docs/estimates.md. */
+  /** What `v2` does not know exactly (images, audio, lengths, …), by name: docs/estimates.md. */
   readonly outOfScope: readonly string[];
 }
 

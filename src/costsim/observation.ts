@@ -1,6 +1,11 @@
 // What a batch of records says about drift: by series, a histogram. A series is "estimator TAB against
 // TAB model", the model empty for all of them. Pure.
-import type { EstimatorName, Figures, ProvenanceRecord } from '../core/estimates.ts';
+import {
+  UNLEARNED,
+  type EstimatorName,
+  type Figures,
+  type ProvenanceRecord,
+} from '../core/estimates.ts';
 import { bucketOf, packCounts, type Counts } from './histogram.ts';
 
 /** `actual`: what the upstream told. `baseline`: `v2` against `v1`. */
@@ -22,15 +27,21 @@ export function driftOf(estimate: Figures, reference: Figures): number | undefin
   return wanted > 0 ? Math.abs(sizeOf(estimate) - wanted) / wanted : undefined;
 }
 
-/** Only what a daemon has seen is held against actuals: what was brought in later is long past. */
-export function driftsOf({ source, v1, v2, actual }: ProvenanceRecord): readonly Drift[] {
+/**
+ * Only what a daemon has seen is held against actuals: what was brought in later is long past. Nor is
+ * `v2` where it has learned nothing yet: it expects the length that `v1` does, so `v1` in its place
+ * would be no better, and each beginning would trip the breaker.
+ */
+export function driftsOf(record: ProvenanceRecord): readonly Drift[] {
+  const { source, v1, v2, actual, basis } = record;
   const drifts: Drift[] = [];
   const add = (estimator: EstimatorName, against: Against, drift: number | undefined): void => {
     if (drift !== undefined) drifts.push({ estimator, against, drift });
   };
   if (actual !== undefined && source === 'live') {
     add('v1', 'actual', driftOf(v1, actual));
-    if (v2 !== undefined) add('v2', 'actual', driftOf(v2, actual));
+    const isLearned = basis?.outOfScope.includes(UNLEARNED) !== true;
+    if (v2 !== undefined && isLearned) add('v2', 'actual', driftOf(v2, actual));
   }
   if (v2 !== undefined) add('v2', 'baseline', driftOf(v2, v1));
   return drifts;

@@ -93,7 +93,7 @@ export function compare(
 ): Compared {
   const { size } = estimating;
   const about = aboutTarget(size, target, rules);
-  const basis = estimating.basisAt(about.outputLimit);
+  const basis = estimating.basisAt(target, about.outputLimit);
   const actual = usage && actualOf(usage, size, about.price);
   return { v1: estimateV1(basis, about), v2: estimating.figuresAt(target, about), actual, basis };
 }

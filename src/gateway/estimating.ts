@@ -3,7 +3,12 @@
 import type { EstimatesConfig } from '../config/estimates-schema.ts';
 import type { TargetConfig } from '../config/schema.ts';
 import type { Target } from '../core/domain.ts';
-import type { EstimateBasis, EstimatorName, Figures } from '../core/estimates.ts';
+import {
+  UNLEARNED,
+  type EstimateBasis,
+  type EstimatorName,
+  type Figures,
+} from '../core/estimates.ts';
 import { estimateV2, NOTHING_LEARNED, type Learned } from '../costs/estimate-v2.ts';
 import { guessTokens } from '../costs/guess.ts';
 import { hashOfBytes, inputHashOf } from '../costs/input-hash.ts';
@@ -100,14 +105,19 @@ export class Estimating {
 
   /** By `v2`, once it is ready. */
   figuresAt(target: TargetConfig, about: AtTarget): Figures {
-    const learned = this.#learned.get(nameOf(target)) ?? NOTHING_LEARNED;
-    return estimateV2(this.basisAt(about.outputLimit), learned, about);
+    return estimateV2(this.basisAt(target, about.outputLimit), this.#learnedAt(target), about);
   }
 
-  basisAt(outputLimit: number | undefined): EstimateBasis {
+  basisAt(target: TargetConfig, outputLimit: number | undefined): EstimateBasis {
     const { characters, attachments, answers } = this.#request.size;
-    const { countedTokens, outOfScope = [] } = this.#input ?? {};
+    const { countedTokens, outOfScope: ofInput = [] } = this.#input ?? {};
+    const isUnlearned = answers > 0 && this.#learnedAt(target).outputTokens === undefined;
+    const outOfScope = isUnlearned ? [...ofInput, UNLEARNED] : ofInput;
     return { characters, attachments, answers, outputLimit, countedTokens, outOfScope };
+  }
+
+  #learnedAt(target: TargetConfig): Learned {
+    return this.#learned.get(nameOf(target)) ?? NOTHING_LEARNED;
   }
 
   /** Resolves to the request's digest when its tokens are known, however late. Never rejects. */

@@ -62,7 +62,10 @@ describe('under trial', () => {
       v1: { inputTokens: BY_CHARACTERS, outputTokens: 1024, cachedInputTokens: 0 },
       v2: { inputTokens: COUNTED, outputTokens: 1024, cachedInputTokens: 0 },
       actual: { inputTokens: 3, outputTokens: 2, cachedInputTokens: 0, costMicro: 7 },
-      basis: { answers: 1, outputLimit: undefined, countedTokens: COUNTED, outOfScope: [] },
+      basis: {
+        ...{ answers: 1, outputLimit: undefined, countedTokens: COUNTED },
+        outOfScope: ['unlearned'],
+      },
     });
     expect(record.v1.costMicro).toBe(BY_CHARACTERS + 2048);
     expect(record.v2?.costMicro).toBe(COUNTED + 2048);
@@ -133,7 +136,7 @@ describe('the second estimator', () => {
       expect(run.proxy.finished[0]?.reservedBy).toBe('v2');
       if (reason === 'late') return;
       const { basis, inputHash } = await oneRecord(run);
-      expect(basis?.outOfScope).toEqual(['text']);
+      expect(basis?.outOfScope).toEqual(['text', 'unlearned']);
       expect(basis?.countedTokens).toBeGreaterThan(5);
       expect(inputHash).toMatch(/^[0-9a-f]{64}$/);
     },

@@ -31,6 +31,16 @@ describe('the drifts of a record', () => {
     expect(named(aRecord({ actual: undefined }))).toEqual(['v2 baseline']);
   });
 
+  it('leave v2 out against an actual where it had learned no lengths yet', () => {
+    const basis = {
+      ...{ characters: 40, attachments: 0, answers: 1, outputLimit: undefined, countedTokens: 9 },
+      outOfScope: ['unlearned'],
+    };
+
+    expect(named(aRecord({ basis }))).toEqual(['v1 actual', 'v2 baseline']);
+    expect(named(aRecord({ basis: { ...basis, outOfScope: ['tools'] } }))).toContain('v2 actual');
+  });
+
   it('are against the baseline alone where the record was brought in later', () => {
     expect(named(aRecord({ source: 'baseline' }))).toEqual(['v2 baseline']);
     expect(named(aRecord({ source: 'baseline', v2: undefined }))).toEqual([]);
