@@ -1,6 +1,6 @@
 // `npm run test:costsim`: cost control and alerts on a real Redis, Prometheus and Alertmanager, which
-// must be there. First all parts; at the end one whole story, with the breaker's state and the queue of
-// alerts looked at. Its last line is `N passed, N failed`.
+// must be there. First all parts; at the end one whole story, with the breaker's state, the queue of alerts
+// and what provenance stores looked at. Its last line is `N passed, N failed`.
 import process from 'node:process';
 import { setUp } from './setup.mjs';
 import { runVitest } from './vitest-run.mjs';

@@ -1,9 +1,11 @@
 // @module-tag redis_required
 // Cost control as an operator sees it when an upstream begins to bill twice as much: drift rises, the
 // breaker trips once, the alert arrives in a real Alertmanager, v1 reserves, and v2 comes back once.
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Verified } from '../../src/cli/provenance/verify.ts';
 import { decodeRecord } from '../../src/costsim/provenance.ts';
 import type { CostsimBody } from '../../src/http/routes/costsim.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
@@ -98,6 +100,23 @@ async function command<T>(url: string | undefined, args: readonly string[]): Pro
   return JSON.parse(run.stdout()) as T;
 }
 
+const BASELINES = 20;
+
+/** Baselines of before, brought in beside what daemons have recorded, and held against the store. */
+async function verifyBaselines({ cell }: Fleet): Promise<Verified> {
+  const file = join(await temporaryDirectory(), 'before.jsonl');
+  const lines = Array.from({ length: BASELINES }, (_, i) => {
+    const hash = createHash('sha256').update(`request ${i}`).digest('hex');
+    const v1 = { input_tokens: 10 + i, output_tokens: 20 };
+    return JSON.stringify({ input_hash: hash, model: 'gpt-4', v1 });
+  });
+  await writeFile(file, lines.join('\n'));
+  const where = ['--file', file, '--redis', store.url, '--cell', cell];
+  const brought = startBuilt('cli/main.js', ['provenance', 'backfill', ...where]);
+  expect(await brought.ended, brought.stderr()).toEqual({ code: 0, signal: null });
+  return await command(undefined, ['provenance', 'verify', ...where]);
+}
+
 type Fleet = Awaited<ReturnType<typeof aFleet>>;
 
 async function valueOf({ watcher }: Fleet, expr: string): Promise<number> {
@@ -167,6 +186,13 @@ describe.skipIf(prometheus === undefined || alertmanager === undefined)(
         ]);
         expect(deliveries).toEqual([]);
       }, PATIENCE);
+      const { identical, different, missing, held } = await verifyBaselines(fleet);
+      expect({ identical, different, missing }).toEqual({
+        identical: BASELINES,
+        different: 0,
+        missing: 0,
+      });
+      expect(held).toBeGreaterThan(BASELINES);
     });
   },
 );
