@@ -6,6 +6,7 @@ import {
   recordEstimates,
   startCanary,
   startCostControl,
+  type CostOptions,
   type RunningCostControl,
 } from './cost-control.ts';
 import type { EstimatorCanary } from './estimator-canary.ts';
@@ -113,10 +114,39 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   const { estimators } = cost;
   const gateway = await startGateway(start, { config, rollout, runs, estimators });
   recordEstimates(gateway.events, cost.costControl);
+  const watching = await startWatching(start, { ...costParts, store, cost, gateway });
+  const reloading = new ReloadService({
+    config,
+    source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
+    apply: (next) => applyConfig(next, { config, registration, gateway, runs, estimators, logger }),
+    logger,
+    onEnd: (result) => metrics.reloads.inc({ result }),
+  });
+  const reload = (): Promise<ReloadResult> => reloading.reload();
+  const serving = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload };
+  const parts = { ...serving, ...watching, cost };
+  const url = await startHttp(start, parts);
+  cleanup.add(() => reloading.stop());
+  await reloading.start();
+  logger.info('serving', { url, version, daemon: scheduler.id });
+  const { socketPath, cliCommand } = store;
+  return { url, redis: { socketPath, cliCommand }, simUrl, reload, stop: () => cleanup.run() };
+}
+
+type Watching = Pick<HttpParts, 'canary' | 'alarms' | 'insight'>;
+
+interface WatchingParts extends Pick<HttpParts, 'store' | 'cost' | 'gateway'>, CostOptions {
+  readonly config: LiveConfig;
+  readonly scheduler: Scheduler;
+}
+
+/** What looks at the cell for people: the leader, its canary, and alerts. */
+async function startWatching({ cleanup }: Start, parts: WatchingParts): Promise<Watching> {
+  const { store, config, scheduler, metrics, logger, cost, gateway, cell } = parts;
   const leading = { ...store, cell, holder: scheduler.id, ...config.leader, metrics, logger };
   const elector = await startLeading(leading);
   cleanup.add(() => elector.stop());
-  const canary = await startCanary({ cost, elector, gateway }, costParts);
+  const canary = await startCanary({ cost, elector, gateway }, parts);
   cleanup.add(() => canary.stop());
   const insight = insightInto({ ...store, cell });
   const alarms = await startAlarms({
@@ -126,32 +156,7 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   });
   cleanup.add(() => alarms.stop());
   tellOfEstimators(alarms, { breaker: cost.costControl.events, canary: canary.events });
-  const reloading = new ReloadService({
-    config,
-    source: source && { ...source, load: async (r) => withSimulator(await source.load(r), simUrl) },
-    apply: (next) => applyConfig(next, { config, registration, gateway, runs, estimators, logger }),
-    logger,
-    onEnd: (result) => metrics.reloads.inc({ result }),
-  });
-  const reload = (): Promise<ReloadResult> => reloading.reload();
-  const watching = { cost, canary, alarms, insight };
-  const parts = {
-    config,
-    store,
-    scheduler,
-    rollout,
-    gateway,
-    simUrl,
-    metrics,
-    reload,
-    ...watching,
-  };
-  const url = await startHttp(start, parts);
-  cleanup.add(() => reloading.stop());
-  await reloading.start();
-  logger.info('serving', { url, version, daemon: scheduler.id });
-  const { socketPath, cliCommand } = store;
-  return { url, redis: { socketPath, cliCommand }, simUrl, reload, stop: () => cleanup.run() };
+  return { canary, alarms, insight };
 }
 
 async function startDemoUpstream({ config, cleanup }: Start): Promise<string> {

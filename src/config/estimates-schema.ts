@@ -13,7 +13,7 @@ export const estimatesSchema = z
       .meta({
         description:
           'Which estimator reserves: `v1` (characters / 4 and the limit of the answer) or `v2` (a ' +
-          'tokenizer and learned lengths). A rollout of kind `estimator` goes before it.',
+          'tokenizer and learned lengths). A rollout of `estimator` (`what: estimator`) goes before it.',
         env: 'SLOTKEEPER_ESTIMATOR',
       }),
     trial: z.boolean().default(false).meta({
