@@ -36,11 +36,15 @@ describe('a lease that is lost', () => {
     await eventually(() => expect(upstream.open).toBe(0));
   });
 
-  /** What an operator may do to requests that hang: end them behind the daemon's back. */
+  /**
+   * What an operator may do to requests that hang: end them behind the daemon's back. The heart hears
+   * of what others write by the cell's sequence.
+   */
   async function loseLeases({ cell }: TestGateway): Promise<void> {
-    const key = cellKeys(cell).requests;
-    const ids = (await store.redis.hkeys(key)).filter((id) => id !== '_');
-    expect(await store.redis.hdel(key, ...ids)).toBe(1);
+    const { requests, cell: facts } = cellKeys(cell);
+    const ids = (await store.redis.hkeys(requests)).filter((id) => id !== '_');
+    expect(await store.redis.hdel(requests, ...ids)).toBe(1);
+    await store.redis.hincrby(facts, 'sequence', 1);
   }
 });
 
