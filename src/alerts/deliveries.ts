@@ -188,9 +188,8 @@ export class Deliveries implements Service {
 }
 
 /** A job that ended while the list was read has no content. */
-function isThere(job: Job<Delivery> | undefined): job is Job<Delivery> {
-  const data = job?.data as Delivery | undefined;
-  return data?.notice !== undefined;
+function isThere(job: { readonly data?: Partial<Delivery> } | undefined): job is Job<Delivery> {
+  return job?.data?.notice !== undefined;
 }
 
 /** BullMQ removes no job that is being worked on. */
