@@ -2,7 +2,7 @@
 -- nor of the tenant's. The reservation is the lease's: settled once, at its end, in its own period.
 --   with a cost      at that cost, even past `stop` (what lies above the reserve is `overrun`)
 --   without one      at the reserve; a reaped lease so is *presumed*, until its holder tells better
---   never claimed    at 0
+--   never claimed    at 0, unless its holder tells a cost
 local policy, all, period -- of the cell's budget: its entry and its period; `all` is nil without one
 
 function budget.begin()
@@ -55,11 +55,11 @@ function budget.charge(lease, _, op, tenant)
 end
 
 local function cost_of(lease, op)
-  if lease[LEASE.state] == STATE.granted then
-    return 0, false
-  elseif op and uses.tells_cost(op) then
+  if op and uses.tells_cost(op) then
     local cost = operations.batch[op + OP.reserve]
     return cost < LEDGER.most_cost and cost or LEDGER.most_cost, false
+  elseif lease[LEASE.state] == STATE.granted then
+    return 0, false
   end
   return lease[LEASE.reserve], op == nil
 end

@@ -37,14 +37,14 @@ function tenant_rates.charge(_, _, op, tenant)
   end
 end
 
---- What was used replaces the estimate, where it is told; an unclaimed grant used nothing.
+--- What was used replaces the estimate, where it is told; else an unclaimed grant used nothing.
 function tenant_rates.settle(lease, _, op, tenant)
   if not tenant or tenant[TENANT.token_interval] == 0 then
     return
   end
-  local unclaimed = lease[LEASE.state] == STATE.granted
-  if unclaimed or op and uses.tells_tokens(op) then
-    local used = unclaimed and 0 or operations.batch[op + OP.tokens]
+  local told = op and uses.tells_tokens(op)
+  if told or lease[LEASE.state] == STATE.granted then
+    local used = told and operations.batch[op + OP.tokens] or 0
     tenant[TENANT.tokens_at] = take(tenant[TENANT.tokens_at], cell.now,
       tenant[TENANT.token_interval], used - lease[LEASE.tokens])
   end
