@@ -30,6 +30,8 @@ export interface AlarmsOptions {
   readonly moreLevels?: readonly (() => Promise<Levels>)[];
   /** Whether this daemon may look through the alerts; by default whoever comes first does. */
   readonly mayKeep?: () => boolean;
+  /** For so long in ms `mayKeep` may be false for all daemons. */
+  readonly unwatchedMs?: number;
 }
 
 export interface Alarms extends Pick<Service, 'stop'> {

@@ -46,6 +46,8 @@ import { readVersion } from './version.ts';
 
 /** After the grace, answers of the other routes may still take one call to the store. */
 const LAST_ANSWERS_MS = 2000;
+/** A dead leader is followed within one of its lives; another one is for the store's restart. */
+const LEADERLESS_LIVES = 2;
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -153,6 +155,7 @@ async function startWatching({ cleanup }: Start, parts: WatchingParts): Promise<
     ...{ ...store, config, events: scheduler.events, insight, metrics, logger },
     moreLevels: [breakerLevels(cost.costControl)],
     mayKeep: () => elector.leading() !== undefined,
+    unwatchedMs: LEADERLESS_LIVES * config.leader.lifeMs,
   });
   cleanup.add(() => alarms.stop());
   tellOfEstimators(alarms, { breaker: cost.costControl.events, canary: canary.events });

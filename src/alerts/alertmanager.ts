@@ -11,6 +11,8 @@ export interface AlertmanagerOptions {
   readonly config: AlertsConfig;
   readonly cell: string;
   readonly poster: Poster;
+  /** For so long in ms no refresh may come, beside those that fail. */
+  readonly unwatchedMs?: number | undefined;
 }
 
 interface Gathered {
@@ -69,11 +71,11 @@ export class Alertmanager implements Destination {
   }
 
   #body({ notice, nowMs }: Dispatch): object {
-    const { config, cell } = this.#options;
+    const { config, cell, unwatchedMs = 0 } = this.#options;
     const { alert, sinceMs } = notice;
     const endsMs =
       notice.state === 'firing'
-        ? nowMs + MISSED_REFRESHES * config.refreshMs
+        ? nowMs + MISSED_REFRESHES * config.refreshMs + unwatchedMs
         : (notice.endedMs ?? nowMs);
     return {
       labels: labelsOf(notice, { config, cell }),

@@ -9,14 +9,16 @@ import { Webhook } from './webhook.ts';
 export interface DestinationOptions {
   readonly config: AlertsConfig;
   readonly cell: string;
+  /** For so long in ms nobody may look through the alerts, until a dead leader is followed. */
+  readonly unwatchedMs?: number | undefined;
   readonly poster: Poster;
 }
 
 export function destinationsOf(options: DestinationOptions): readonly Destination[] {
-  const { config, cell, poster } = options;
+  const { config, cell, poster, unwatchedMs } = options;
   const { alertmanager, webhooks } = config;
   return [
-    ...alertmanager.urls.map((url) => new Alertmanager({ url, config, cell, poster })),
+    ...alertmanager.urls.map((url) => new Alertmanager({ url, config, cell, poster, unwatchedMs })),
     ...webhooks.map((hook) => new Webhook({ ...hook, config, cell, poster })),
   ];
 }

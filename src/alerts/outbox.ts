@@ -27,6 +27,8 @@ export interface OutboxOptions {
   readonly levels: () => Promise<Levels>;
   /** Whether this daemon may look through the alerts now; by default whoever comes first does. */
   readonly mayKeep?: () => boolean;
+  /** For so long in ms `mayKeep` may be false for all daemons; 0 by default. */
+  readonly unwatchedMs?: number;
   /** Cell time in ms for tests; the server's own by default. */
   readonly clock?: () => number;
 }
@@ -62,7 +64,7 @@ export class Outbox implements Service {
     const { maxAlerts, timeoutMs } = config;
     this.#register = new Register({ redis, cell, keyStyle, maxAlerts, clock });
     this.#poster = new Poster({ timeoutMs });
-    this.#destinations = destinationsOf({ config, cell, poster: this.#poster });
+    this.#destinations = destinationsOf({ ...options, poster: this.#poster });
     const destinations = new Map(this.#destinations.map((one) => [one.id, one]));
     const common = { register: this.#register, config, events };
     this.#deliverer = new Deliverer({ ...common, destinations });

@@ -84,7 +84,7 @@ export const alertsSchema = z
     }),
     refreshMs: ms(100, 600_000).default(60_000).meta({
       description:
-        'Interval in ms in which alerts that last are sent again, and compared with the cell. An Alertmanager that hears nothing for four of them takes an alert for resolved.',
+        'Interval in ms in which alerts that last are sent again, and compared with the cell. An Alertmanager that hears nothing for four of them and two lives of the leader takes an alert for resolved.',
     }),
     holdMs: ms(0, 3_600_000).default(60_000).meta({
       description:

@@ -17,7 +17,7 @@ const QUICK = {
   refreshMs: 60_000,
 } as const;
 
-export interface OutboxSetting extends Partial<Pick<OutboxOptions, 'clock'>> {
+export interface OutboxSetting extends Partial<Pick<OutboxOptions, 'clock' | 'unwatchedMs'>> {
   readonly cell?: string;
   readonly config?: z.input<typeof alertsSchema>;
   readonly levels?: () => Promise<Levels>;
@@ -27,7 +27,7 @@ export const NO_LEVELS: Levels = { covers: [], holding: [] };
 
 /** Started; ends with its test. */
 export async function anOutbox(server: TestRedis, setting: OutboxSetting = {}): Promise<Outbox> {
-  const { cell = `t${nanoid(8)}`, config = {}, levels, clock } = setting;
+  const { cell = `t${nanoid(8)}`, config = {}, levels, clock, unwatchedMs = 0 } = setting;
   const outbox = new Outbox({
     redis: await server.connect(),
     cell,
@@ -35,6 +35,7 @@ export async function anOutbox(server: TestRedis, setting: OutboxSetting = {}): 
     config: alertsSchema.parse({ ...QUICK, ...config }),
     levels: levels ?? (() => Promise.resolve(NO_LEVELS)),
     ...(clock && { clock }),
+    unwatchedMs,
   });
   onTestFinished(() => outbox.stop());
   await outbox.start();

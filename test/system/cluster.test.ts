@@ -12,6 +12,8 @@ import { expectAtRest, keepChatting } from './crash-cell.ts';
 
 const cluster = useCluster();
 const [ACCOUNTS, SLOTS] = [2, 10];
+/** A promoted replica may not have heard of the last releases: those leases end by themselves. */
+const LEASE_MS = 5000;
 const DIRECTIVE = '[sim latency=20]';
 
 /** Two daemons whose callers want twice the slots that there are. */
@@ -25,7 +27,7 @@ async function underLoad(cell: string) {
       nodes: cluster.nodes.slice(0, 2).map(({ address }) => address),
       timeoutMs: 3000,
     },
-    scheduler: { cell },
+    scheduler: { cell, leaseMs: LEASE_MS },
   });
   const loads = daemons.map(({ url }) => keepChatting(url, 2 * SLOTS, DIRECTIVE));
   const served = (): number =>
@@ -44,7 +46,9 @@ async function expectNothingLost({ sim, daemons, loads }: UnderLoad, cell: strin
   expect([200, 503]).toEqual(expect.arrayContaining([...new Set(statuses)]));
   const redis = await connectRedis(cluster.location(cell), { timeoutMs: 5000, name: 'test' });
   onTestFinished(() => redis.disconnect());
-  await eventually(() => expectAtRest({ redis, cell, keyStyle: 'tagged' }));
+  await eventually(() => expectAtRest({ redis, cell, keyStyle: 'tagged' }), {
+    timeoutMs: LEASE_MS + 10_000,
+  });
   const { inFlight, oversold, unknown, aborted } = sim.snapshot();
   expect({ inFlight, oversold, unknown, aborted }).toEqual({
     inFlight: 0,

@@ -45,9 +45,21 @@ describe.skipIf(program === '')('an alert', () => {
       summary: 'Account a1 gets no requests any more.',
       runbook_url: 'https://docs.example/runbooks/accounts.md',
     });
-    expect(Date.parse(alert?.endsAt ?? '') - Date.parse(alert?.startsAt ?? '')).toBeGreaterThan(
-      3 * 60_000,
-    );
+  });
+
+  it('lasts there through four refreshes and the time without a leader', async () => {
+    const alertmanager = await anAlertmanager({ program });
+    await alertmanager.start();
+    const config = { alertmanager: { urls: [alertmanager.url] }, refreshMs: 60_000 };
+    const outbox = await anOutbox(server, { config, unwatchedMs: 3_600_000 });
+    const sent = heard(outbox, 'sent');
+
+    outbox.tell(fires('a1'));
+    await sent;
+
+    const [alert] = await alertmanager.alerts();
+    const lastsMs = Date.parse(alert?.endsAt ?? '') - Date.parse(alert?.startsAt ?? '');
+    expect(lastsMs).toBeGreaterThan(3_600_000 + 3 * 60_000);
   });
 
   it('told by a whole fleet, many times, notifies once that it fires and once that it is over', async () => {
