@@ -13,12 +13,10 @@
 --- @reply done
 --- @reply nothing
 --- @reply full
+--- @include lib/server_clock.lua
 
 local most, clock, number = struct.unpack('<ddd', arg_head)
-if clock < 0 then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+clock = server_clock.ms(clock)
 -- Beside the alerts: the sentinel, and the last look through.
 local others = 2
 

@@ -22,6 +22,7 @@
 --- @arg head packed most, ms for which an expired lease may wait for its reaping
 --- @reply audited leases, then for each difference: where, name, expected, found
 --- @reply too_many leases
+--- @include lib/server_clock.lua
 --- @include lib/breaker_terms.lua
 --- @include lib/records.lua
 --- @include breaker/conditions.lua
@@ -60,9 +61,8 @@ if size > most then
   return { 'too_many', size }
 end
 
-local time = redis.call('TIME')
 local last, keep_until = unpack(redis.call('HMGET', key_cell, 'now', 'keep_until'))
-local now = math.max(tonumber(last) or 0, time[1] * 1000 + math.floor(time[2] / 1000))
+local now = math.max(tonumber(last) or 0, server_clock.ms(-1))
 local unreaped_before = math.max(now, tonumber(keep_until) or 0) - patience_ms
 
 local by_account, by_model, count = {}, {}, 0

@@ -10,6 +10,7 @@
 --- @arg head packed clock (negative: the server's), window of the drift in ms, how many new ones to pass over, how many records there are
 --- @arg item[] string of each record: input hash; to bring it in, also the record, its drifts (series and histograms in turn, each behind its length in two bytes)
 --- @reply for each record: stored | known | passed; of `find` what is stored, false for nothing, '' for no record
+--- @include lib/server_clock.lua
 --- @include lib/listed.lua
 --- @include costsim/settings.lua
 --- @include costsim/histogram.lua

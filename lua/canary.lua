@@ -23,15 +23,12 @@
 --- @reply gone
 --- @reply told
 --- @reply fenced term holder
+--- @include lib/server_clock.lua
 --- @include leader/fence.lua
 
 local clock, keep_ms, most, first, second, third = struct.unpack('<dddddd', arg_head)
 
-local now = clock
-if now < 0 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local now = server_clock.ms(clock)
 
 local function get(field)
   return redis.call('HGET', key_canary, field)

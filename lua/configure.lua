@@ -46,6 +46,7 @@
 --- @arg budget packed the same: fields of the ledger
 --- @reply configured generation
 --- @reply stale generation
+--- @include lib/server_clock.lua
 --- @include lib/listed.lua
 --- @include lib/breaker_terms.lua
 --- @include lib/records.lua
@@ -66,8 +67,7 @@ end
 local function begin_cell()
   local first_grant = 0
   if clock < 0 then
-    local time = redis.call('TIME')
-    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+    clock = server_clock.ms(clock)
     first_grant = clock % 60000 * FENCE.per_ms
   end
   local minutes = math.floor(clock / 60000) - FENCE.first_minute

@@ -23,6 +23,7 @@
 --- @arg drifts packed a series and a histogram in turn, each behind its length in two bytes
 --- @arg record[] string provenance to append
 --- @reply now readable open number cause by why since recover_at failures trips p95_millionths samples warned changes
+--- @include lib/server_clock.lua
 --- @include lib/listed.lua
 --- @include costsim/settings.lua
 --- @include costsim/histogram.lua

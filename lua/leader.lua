@@ -9,16 +9,9 @@
 --- @arg holder string the daemon that asks
 --- @reply leads term beat
 --- @reply follows term beat holder
+--- @include lib/server_clock.lua
 
 local life, gap, clock, holding, seen_term, seen_beat = struct.unpack('<dddddd', arg_head)
-
-local function now()
-  if clock >= 0 then
-    return clock
-  end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 local function server_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
@@ -58,7 +51,7 @@ end
 --- A daemon asks every so often. So a longer gap, or a clock that goes back, says nothing about how
 --- much time has passed for the holder.
 local function heed_jumps(lease)
-  local at = now()
+  local at = server_clock.ms(clock)
   local passed = at - lease.now
   lease.now = at
   if (passed < 0 or passed > gap) and lease.expires > 0 then

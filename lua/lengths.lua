@@ -11,16 +11,14 @@
 ---
 --- A record: cell time at which its sums were right, tokens of input, those of them that were cached
 --- (doubles), then for each length seen its bucket (a byte) and its weight (a float).
+--- @include lib/server_clock.lua
 
 local half_life, most, heard, most_told, clock = struct.unpack('<ddddd', arg_head)
 local forget_most = 20
 --- Weights below it are noise.
 local least = 0.01
 
-if clock < 0 then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+clock = server_clock.ms(clock)
 
 --- What is no record counts for nothing, and is written over.
 local function add(sums, raw, factor)

@@ -8,21 +8,14 @@
 --- @arg digest string 32 bytes
 --- @arg provider string the provider to remember; empty to look only
 --- @reply provider the one that is remembered, or an empty text
+--- @include lib/server_clock.lua
 
 local most, late_ms, clock = struct.unpack('<ddd', arg_head)
 local forget_most = 10
 
-local function now()
-  if clock >= 0 then
-    return clock
-  end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 --- Writes once in `late_ms` and run: requests of a busy run only read.
 local function touch()
-  local at = math.floor(now() / late_ms) * late_ms
+  local at = math.floor(server_clock.ms(clock) / late_ms) * late_ms
   if tonumber(redis.call('ZSCORE', key_runs_used, arg_digest) or -1) < at then
     redis.call('ZADD', key_runs_used, at, arg_digest)
   end

@@ -6,12 +6,10 @@
 --- @arg head packed part of a mean that one request moves, clock (negative: the server's)
 --- @arg samples packed an account and a record in turn, each behind its length in two bytes; a record: answered, their ms in all, ended, failed
 --- @reply now
+--- @include lib/server_clock.lua
 
 local move, clock = struct.unpack('<dd', arg_head)
-if clock < 0 then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+clock = server_clock.ms(clock)
 
 --- A mean after `n` more, whose own mean is `new`.
 local function moved(old, new, n)

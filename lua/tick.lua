@@ -52,6 +52,7 @@
 --- @reply outdated
 --- @reply unconfigured
 --- @reply layout version
+--- @include lib/server_clock.lua
 --- @include lib/breaker_terms.lua
 --- @include lib/records.lua
 --- @include lib/moved_records.lua

@@ -2,11 +2,7 @@
 -- negative clock means the server's own. Durations are in ms, drifts are parts of the reference.
 
 function settings.cell_time(clock)
-  if clock < 0 then
-    local time = redis.call('TIME')
-    clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  return math.max(clock, tonumber(redis.call('HGET', key_cell, 'now') or 0) or 0)
+  return math.max(server_clock.ms(clock), tonumber(redis.call('HGET', key_cell, 'now') or 0) or 0)
 end
 
 function settings.begin()

@@ -24,11 +24,7 @@ local function read()
 end
 
 local function tell_time()
-  local clock = head.clock
-  if clock < 0 then
-    local time = redis.call('TIME')
-    clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
+  local clock = server_clock.ms(head.clock)
   local gap = clock - cell.now
   cell.now = math.max(cell.now, clock)
   cell.now_text = decimals.of(cell.now)

@@ -8,6 +8,7 @@ import type { AssembledScript } from '../redis/assemble.ts';
 import { cellKeys, type KeyStyle } from '../redis/keys.ts';
 import { bindKeys, callScript, type BoundKeys } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
+import { Teller } from '../redis/teller.ts';
 import type { Learned } from './estimate-v2.ts';
 import {
   bucketOf,
@@ -47,7 +48,6 @@ export interface SeenLength {
   readonly cachedInputTokens: number;
 }
 
-const TELL_MS = 1000;
 /** Nobody has asked for so long: the store is left alone. */
 const UNUSED_MS = 60_000;
 /** What a call carries and brings at most: the rest waits for the next one. */
@@ -67,30 +67,25 @@ export class Lengths implements Service {
   #heard = 0;
   #nowMs = 0;
   #usedAtMs = -Infinity;
-  #timer: NodeJS.Timeout | undefined;
-  #telling: Promise<void> | undefined;
+  readonly #teller: Teller;
 
   constructor(options: LengthsOptions) {
     this.#options = options;
     this.#script = loadScripts().lengths;
     const { lengths, lengthsUsed } = cellKeys(options.cell, options.keyStyle);
     this.#bound = bindKeys(this.#script, { lengths, lengths_used: lengthsUsed });
+    this.#teller = new Teller(
+      () => this.tell(),
+      () => this.#seen.size === 0 && performance.now() - this.#usedAtMs > UNUSED_MS,
+    );
   }
 
   start(): Promise<void> {
-    this.#timer = setInterval(() => {
-      if (this.#seen.size === 0 && performance.now() - this.#usedAtMs > UNUSED_MS) return;
-      this.#telling ??= this.tell()
-        // The next call tells again; until then the last figures serve.
-        .catch(() => undefined)
-        .finally(() => (this.#telling = undefined));
-    }, TELL_MS).unref();
-    return Promise.resolve();
+    return this.#teller.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#telling;
+  stop(): Promise<void> {
+    return this.#teller.stop();
   }
 
   /** The most particular that has enough samples; what nobody has told of counts nothing. */

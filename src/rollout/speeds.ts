@@ -7,6 +7,7 @@ import type { AssembledScript } from '../redis/assemble.ts';
 import { cellKeys, type KeyStyle } from '../redis/keys.ts';
 import { bindKeys, callScript, type BoundKeys } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
+import { Teller } from '../redis/teller.ts';
 
 export interface SpeedsOptions {
   readonly redis: Redis;
@@ -35,7 +36,6 @@ interface Sample {
   failed: number;
 }
 
-const TELL_MS = 1000;
 /** Part of a mean that one request moves: about the last twenty count. */
 const MOVE = 0.1;
 /** An account that only fails counts as one that answers this late. */
@@ -52,8 +52,7 @@ export class Speeds implements Service {
   readonly #key: string;
   readonly #samples = new Map<string, Sample>();
   #speeds: ReadonlyMap<string, Speed> = new Map();
-  #timer: NodeJS.Timeout | undefined;
-  #telling: Promise<void> | undefined;
+  readonly #teller: Teller;
 
   constructor(options: SpeedsOptions) {
     this.#options = options;
@@ -61,21 +60,18 @@ export class Speeds implements Service {
     this.#script = loadScripts().speeds;
     this.#key = cellKeys(cell, keyStyle).speeds;
     this.#bound = bindKeys(this.#script, { speeds: this.#key });
+    this.#teller = new Teller(
+      () => this.tell(),
+      () => !options.isNeeded(),
+    );
   }
 
   start(): Promise<void> {
-    this.#timer = setInterval(() => {
-      this.#telling ??= this.tell()
-        // The next call tells again; until then the last figures serve.
-        .catch(() => undefined)
-        .finally(() => (this.#telling = undefined));
-    }, TELL_MS).unref();
-    return Promise.resolve();
+    return this.#teller.start();
   }
 
   stop(): Promise<void> {
-    clearInterval(this.#timer);
-    return Promise.resolve();
+    return this.#teller.stop();
   }
 
   /** One attempt has ended. `firstByteMs` is undefined where no answer came. */

@@ -1,11 +1,5 @@
 // Processes that work on the breaker of one cell (programs/costsim.ts): starting, telling, killing.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { onTestFinished } from 'vitest';
-
-const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = resolve(import.meta.dirname, 'programs/costsim.ts');
+import { forkProgram } from './forked.ts';
 
 export interface CostsimFleetCell {
   readonly cell: string;
@@ -41,21 +35,7 @@ export async function startCostsimProcess(
   url: string,
   of: CostsimFleetCell,
 ): Promise<CostsimProcess> {
-  const child = fork(PROGRAM, [], {
-    cwd: ROOT,
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const ended = once(child, 'exit');
-  const waiting: ((message: FromCostsim) => void)[] = [];
-  child.on('message', (message: FromCostsim) => waiting.shift()?.(message));
-  const ask = (message: ToCostsim): Promise<FromCostsim> =>
-    new Promise((settle) => {
-      waiting.push(settle);
-      child.send(message);
-    });
-
+  const { ask, tell, ended } = forkProgram<ToCostsim, FromCostsim>('costsim.ts');
   await ask({ kind: 'begin', url, ...of });
   return {
     recover: async (attempts, atMs) => {
@@ -63,7 +43,7 @@ export async function startCostsimProcess(
       return answer.kind === 'recovered' ? answer.wins : Number.NaN;
     },
     disableAndDie: async () => {
-      child.send({ kind: 'disableAndDie' } satisfies ToCostsim);
+      tell({ kind: 'disableAndDie' });
       await ended;
     },
     told: async () => {
@@ -71,7 +51,7 @@ export async function startCostsimProcess(
       return answer.kind === 'told' ? answer.changes : [];
     },
     stop: async () => {
-      child.send({ kind: 'stop' } satisfies ToCostsim);
+      tell({ kind: 'stop' });
       await ended;
     },
   };

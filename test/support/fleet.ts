@@ -1,16 +1,10 @@
 // Processes of callers (programs/callers.ts) over one cell: starting, telling, killing them, and
 // gathering what their callers recorded.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { onTestFinished } from 'vitest';
 import type { SchedulerOptions } from '../../src/scheduler/types.ts';
+import { forkProgram } from './forked.ts';
 import { schedulerOptions } from './schedulers.ts';
 import type { SchedulerWish } from './schedulers.ts';
 import type { CallerGroup, FromCallers, Service, ToCallers } from './callers.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = resolve(import.meta.dirname, 'programs/callers.ts');
 
 export interface CallerProcess {
   /** What its callers have recorded so far. */
@@ -35,20 +29,13 @@ export function fleetCell(url: string, wish: SchedulerWish): FleetCell {
 }
 
 async function startCallers({ url, options }: FleetCell): Promise<CallerProcess> {
-  const child = fork(PROGRAM, [], {
-    cwd: ROOT,
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const ended = once(child, 'exit');
+  const { tell, ended, kill, onMessage } = forkProgram<ToCallers, FromCallers>('callers.ts');
   const services: Service[] = [];
   const waiting: Partial<Record<FromCallers['kind'], (() => void)[]>> = {};
-  child.on('message', (message: FromCallers) => {
+  onMessage((message) => {
     if (message.kind === 'services') services.push(...message.services);
     else waiting[message.kind]?.shift()?.();
   });
-  const tell = (message: ToCallers): void => void child.send(message);
   const heard = (kind: FromCallers['kind']): Promise<void> =>
     new Promise((settle, reject) => {
       (waiting[kind] ??= []).push(settle);
@@ -69,10 +56,7 @@ async function startCallers({ url, options }: FleetCell): Promise<CallerProcess>
       tell({ kind: 'stop' });
       await ended;
     },
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
+    kill,
   };
 }
 

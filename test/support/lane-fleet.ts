@@ -1,13 +1,7 @@
 // Processes that work in lanes (programs/lanes.ts) over one cell: starting, telling and killing them.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { onTestFinished } from 'vitest';
 import type { SchedulerOptions } from '../../src/scheduler/types.ts';
 import type { FleetCell } from './fleet.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = resolve(import.meta.dirname, 'programs/lanes.ts');
+import { forkProgram } from './forked.ts';
 
 export type ToLanes =
   | {
@@ -43,21 +37,7 @@ export interface LaneProcess {
 
 /** Ends with the test at the latest. */
 export async function startLaneProcess({ url, options }: FleetCell): Promise<LaneProcess> {
-  const child = fork(PROGRAM, [], {
-    cwd: ROOT,
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const ended = once(child, 'exit');
-  const waiting: ((message: FromLanes) => void)[] = [];
-  child.on('message', (message: FromLanes) => waiting.shift()?.(message));
-  const ask = (message: ToLanes): Promise<FromLanes> =>
-    new Promise((settle) => {
-      waiting.push(settle);
-      child.send(message);
-    });
-
+  const { ask, tell, ended, kill } = forkProgram<ToLanes, FromLanes>('lanes.ts');
   await ask({ kind: 'begin', url, options });
   return {
     add: async (session, key, times) => {
@@ -69,12 +49,9 @@ export async function startLaneProcess({ url, options }: FleetCell): Promise<Lan
       return answer.kind === 'held' ? answer.fence : Number.NaN;
     },
     stop: async () => {
-      child.send({ kind: 'stop' } satisfies ToLanes);
+      tell({ kind: 'stop' });
       await ended;
     },
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
+    kill,
   };
 }

@@ -144,7 +144,7 @@ function laneSchema(leaseMs: z.ZodType<number>) {
 export const slotSchema = z
   .strictObject({
     requestId,
-    account: z.string().meta({ description: 'The account whose slot was taken.' }),
+    account: z.string().meta({ description: 'The account whose slot is held.' }),
     pool: poolName,
     model: modelName,
     fence,

@@ -5,16 +5,14 @@ import { NAME_PATTERN } from '../../core/domain.ts';
 import {
   MAX_TARGETS,
   MAX_WAIT_MS,
-  cellTimeMs,
   fence,
   leaseToken,
   lifeSchema,
   micro,
   modelName,
   outcome,
-  poolName,
-  requestId,
   requestSchemas,
+  slotSchema,
   target,
   tokens,
   type LifeOptions,
@@ -144,17 +142,6 @@ export const releasedSchema = z
       'With a fence `released` or `already`; without one `cancelled`, `was_granted` (and released now) or `already`.',
   });
 
-export const movedSchema = z
-  .strictObject({
-    requestId,
-    account: z.string().meta({ description: 'The account whose slot is held from now on.' }),
-    pool: poolName,
-    model: modelName,
-    fence,
-    expiresAtMs: cellTimeMs,
-    leaseMs: z.int().meta({ description: 'Life in ms that the lease was given.' }),
-    leaseToken: leaseToken.optional(),
-  })
-  .meta({ id: 'Moved' });
+export const movedSchema = slotSchema.omit({ replayed: true }).meta({ id: 'Moved' });
 
 export type MovedBody = z.infer<typeof movedSchema>;
