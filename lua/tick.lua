@@ -108,6 +108,7 @@
 --- @include waiting/moving_on.lua
 --- @include sessions/preferring.lua
 --- @include sessions/lane_list.lua
+--- @include sessions/lane_owners.lua
 --- @include sessions/lanes.lua
 --- @include waiting/unreadable.lua
 --- @include sessions/alone.lua
@@ -156,6 +157,7 @@ spend.begin()
 alarms.begin()
 sessions.begin()
 sticky.begin()
+lane_owners.begin()
 lanes.begin()
 pools.begin()
 flows.begin()

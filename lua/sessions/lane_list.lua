@@ -24,6 +24,9 @@ end
 
 --- The waiter at the head of the lane's list, or nil; entries of nobody are taken out.
 function lane_list.first(lane)
+  if cell.waiting == 0 then
+    return nil
+  end
   local list = list_of(lane)
   while true do
     local entry = redis.call('ZRANGEBYLEX', key_line, '[' .. list, '(' .. list .. '~', 'LIMIT', 0, 1)[1]

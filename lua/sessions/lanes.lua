@@ -8,17 +8,13 @@ function lanes.begin()
   granted = {}
 end
 
-local function owner_of(lane)
-  return redis.call('HGET', key_lanes, lane) or nil
-end
-
 local function lives(id)
   return granted[id] or waiters.get(id) or requests.look_up(id, redis.call('HGET', key_requests, id))
 end
 
 --- The waiter owns its lane: from now on it waits for its demand, or, without one, holds the lane.
 local function promote(lane, waiter)
-  redis.call('HSET', key_lanes, lane, waiter.id)
+  lane_owners.set(lane, waiter.id)
   if waiter.demand == LANES.demand then
     return alone.promote(lane, waiter)
   end
@@ -34,7 +30,7 @@ local function hand_on(lane)
   for _ = 1, LANES.skip do
     local waiter = lane_list.first(lane)
     if not waiter then
-      redis.call('HDEL', key_lanes, lane)
+      lane_owners.set(lane, false)
       return
     elseif daemons.listens(waiter.daemon) then
       return promote(lane, waiter)
@@ -43,15 +39,15 @@ local function hand_on(lane)
   end
   local waiter = lane_list.first(lane)
   if waiter then
-    redis.call('HSET', key_lanes, lane, waiter.id)
+    lane_owners.set(lane, waiter.id)
     timers.set('l', lane, cell.now)
   else
-    redis.call('HDEL', key_lanes, lane)
+    lane_owners.set(lane, false)
   end
 end
 
 timers.due.l = function(lane)
-  local owner = owner_of(lane)
+  local owner = lane_owners.get(lane)
   local waiter = owner and waiters.get(owner)
   if waiter and waiter.state == WAITING.laned or not waiter and not lives(owner or '') then
     hand_on(lane)
@@ -60,10 +56,10 @@ end
 
 --- Whether another request owns the lane. One whose record was lost owns nothing.
 function lanes.is_taken(lane, id)
-  local owner = owner_of(lane)
+  local owner = lane_owners.get(lane)
   if owner and owner ~= id and not lives(owner) then
     hand_on(lane)
-    owner = owner_of(lane)
+    owner = lane_owners.get(lane)
   end
   return owner and owner ~= id
 end
@@ -80,20 +76,18 @@ end
 
 --- The lease owns its lane; one that a holder brings back may meet another owner.
 function lanes.granted(lane, id)
-  local owner = owner_of(lane)
+  local owner = lane_owners.get(lane)
   if owner and owner ~= id and not demote(waiters.get(owner)) and lives(owner) then
     cell.overage = cell.overage + 1
     return
   end
-  if owner ~= id then
-    redis.call('HSET', key_lanes, lane, id)
-  end
+  lane_owners.set(lane, id)
   granted[id] = true
 end
 
 --- The request has ended, or steps out: the lane goes on.
 function lanes.left(lane, id)
-  if owner_of(lane) == id then
+  if lane_owners.get(lane) == id then
     granted[id] = nil
     hand_on(lane)
   end
@@ -113,10 +107,10 @@ function lanes.holds_back(waiter)
     session.order = lane_list.order_at(waiter.state == WAITING.parked and cell.now or waiter.arrived)
   end
   if lanes.is_taken(session.name, waiter.id)
-    and not overtakes(waiter, owner_of(session.name)) then
+    and not overtakes(waiter, lane_owners.get(session.name)) then
     lane_list.join(waiter)
     return true
   end
-  redis.call('HSET', key_lanes, session.name, waiter.id)
+  lane_owners.set(session.name, waiter.id)
   return waiter.demand == LANES.demand and alone.wait(waiter)
 end

@@ -19,16 +19,18 @@ function sessions.load()
   if arg_sessions == '' then
     return
   end
-  local names = {}
+  local names, laned = {}, {}
   for number, flags, digest in string.gmatch(arg_sessions, '(%d+) (%d) ([%w_-]+)') do
     local i = tonumber(number)
     if i >= 1 and i <= operations.count() then
       local session = sessions.new(arg_id(i), tonumber(flags), digest)
       by_op[(i - 1) * OP.fields] = session
       names[#names + 1] = session.sticky and session.name or nil
+      laned[#laned + 1] = session.lane and session.name or nil
     end
   end
   sticky.load(names)
+  lane_owners.load(laned)
   choice.demands[0] = alone.demand
 end
 

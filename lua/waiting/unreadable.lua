@@ -1,17 +1,6 @@
 -- Waiters whose records cannot be decoded: set aside like a lease's, when their turn or their deadline
 -- comes. They hold up nobody, neither in a line nor in a lane.
 
---- The lane that the request owns, or nil. Its record does not say so any more, so all lanes are looked
---- at: once for a record, and only for one that is broken.
-local function lane_of(id)
-  local all = redis.call('HGETALL', key_lanes)
-  for i = 1, #all, 2 do
-    if all[i + 1] == id then
-      return all[i]
-    end
-  end
-end
-
 --- Nothing for an id that has no record.
 function unreadable.set_aside(id)
   local raw = redis.call('HGET', key_waiters, id)
@@ -22,7 +11,8 @@ function unreadable.set_aside(id)
   redis.call('HDEL', key_waiters, id)
   timers.clear('d', id)
   cell.count_waiters(-1)
-  local lane = lane_of(id)
+  -- Its record does not tell its lane any more: all of them are looked at, once for such a record.
+  local lane = lane_owners.find(id)
   if lane then
     lanes.left(lane, id)
   end
