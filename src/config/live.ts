@@ -99,6 +99,10 @@ export class LiveConfig implements Config {
     return this.#current.alerts;
   }
 
+  get deferral() {
+    return this.#current.deferral;
+  }
+
   get local() {
     return this.#current.local;
   }

@@ -6,6 +6,7 @@ import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
+import { deferralSchema, type DeferralConfig } from './deferral-schema.ts';
 import { leaderSchema } from './leader-schema.ts';
 import { estimatesSchema, type EstimatesConfig } from './estimates-schema.ts';
 import { logSchema } from './log-schema.ts';
@@ -217,6 +218,7 @@ export const configSchema = z.strictObject({
   tenants: tenantsSchema,
   admin: adminSchema,
   alerts: alertsSchema,
+  deferral: deferralSchema,
 });
 
 export type FileConfig = z.infer<typeof configSchema>;
@@ -272,6 +274,7 @@ export interface Config {
   readonly tenants: ReadonlyMap<string, TenantConfig>;
   readonly admin: Readonly<FileConfig['admin']>;
   readonly alerts: AlertsConfig;
+  readonly deferral: DeferralConfig;
   /** Whether the built-in simulated upstream serves the accounts. */
   readonly demo: boolean;
 }

@@ -28,6 +28,8 @@ export interface DeferredJob {
   readonly expiresAtMs: number;
   /** How often it has been deferred so far. */
   readonly deferrals: number;
+  /** How often a worker has begun it, this time included. Of two tries it never is the same. */
+  readonly tries: number;
   /** Its caller's key: the same key of the same tenant is the same job. */
   readonly key?: string | undefined;
   /** The batch that it is a line of, and the line's own id. */

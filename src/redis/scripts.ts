@@ -46,6 +46,8 @@ export interface Scripts {
   readonly canary: AssembledScript;
   /** The register of alerts. */
   readonly alerts: AssembledScript;
+  /** Where each deferred job is, and whose turn it is. */
+  readonly deferral: AssembledScript;
 }
 
 const TICK = {
@@ -194,6 +196,24 @@ const ALERTS = {
   argLists: [],
 } as const;
 
+const DEFERRAL = {
+  keys: [
+    'deferred',
+    'deferral_outcomes',
+    'deferral_keys',
+    'deferral_index',
+    'deferral_expiries',
+    'deferral_out',
+    'deferral_dead',
+    'deferral_ended',
+    'deferral_workers',
+    'deferral_turns',
+  ],
+  keyLists: ['due', 'ready', 'wait', 'delayed', 'marker'],
+  args: ['head', 'stages', 'numbers'],
+  argLists: ['text'],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -210,6 +230,7 @@ export function loadScripts(): Scripts {
     lengths: assemble('lengths.lua'),
     canary: assemble('canary.lua'),
     alerts: assemble('alerts.lua'),
+    deferral: assemble('deferral.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -224,5 +245,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.lengths, LENGTHS);
   checkHeader(scripts.canary, CANARY);
   checkHeader(scripts.alerts, ALERTS);
+  checkHeader(scripts.deferral, DEFERRAL);
   return scripts;
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
+import { deferralKeys, deferralScriptKeys, stageKeys } from '../../src/redis/deferral-keys.ts';
 import { driftKeys } from '../../src/costsim/store.ts';
 import { type AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
@@ -166,9 +167,12 @@ describe('the keys of every script', () => {
         const lists = keyLists(registry, keys);
         const retired = [keys.concurrency({ pool: 'gone', model: 'gone' })];
 
-        const all = { ...inSnakeCase(keys), ...scriptKeys(keys) };
+        const deferral = deferralKeys(cell);
+        const ofDeferral = deferralScriptKeys(deferral);
+        const all = { ...inSnakeCase(keys), ...scriptKeys(keys), ...ofDeferral };
         const ofDaemon = { costsim_batch: keys.costsimBatch('d1') };
         const wholeLists = { ...lists, retired, drift: driftKeys(keys) };
+        Object.assign(wholeLists, stageKeys(deferral, ['summarize', '{other}']));
         const bound = bindKeys(script, { ...all, ...ofDaemon }, wholeLists);
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);

@@ -52,6 +52,7 @@ describe('the list of options', () => {
       'alerts.alertmanager.bearerToken',
       'alerts.webhooks[].url',
       'alerts.webhooks[].secret',
+      'deferral.webhook.secret',
     ]);
   });
 });
