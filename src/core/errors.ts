@@ -52,6 +52,7 @@ export const ERROR_CODES = [
   'upstream_unreachable',
   'upstream_timeout',
   'upstream_protocol',
+  'answer_too_large',
   'lease_lost',
   'client_closed',
   // ours

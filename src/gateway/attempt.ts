@@ -144,7 +144,7 @@ class Attempt implements AnswerListener, Worker {
       kind: 'failed',
       verdict: isWhole ? SUCCEEDED : verdict,
       error,
-      begun: this.#begun,
+      begun: this.#begun && !this.#exchange.isKept,
     });
   }
 

@@ -1,8 +1,8 @@
 // Reads a request's body whole, within a limit of bytes. Encoded bodies are refused: their size is
 // a promise that only unpacking could check.
-import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Exchange } from './exchange.ts';
+import type { Asking } from './sides.ts';
 
 /** Rejects with `unsupported_media_type`, `payload_too_large`, or why the exchange broke off. */
 export function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
@@ -32,7 +32,7 @@ export function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> 
   });
 }
 
-function refusalOf({ headers }: IncomingMessage, maxBytes: number): AppError | undefined {
+function refusalOf({ headers }: Asking, maxBytes: number): AppError | undefined {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return new AppError('unsupported_media_type', 'Send the body without Content-Encoding.');

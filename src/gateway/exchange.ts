@@ -3,7 +3,6 @@
 //
 // It is broken off at most once, by whichever comes first: the client leaves, the lease is lost,
 // or the daemon stops. Whoever works on the request at that time hears of it.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Target } from '../core/domain.ts';
 import type { EstimatorName } from '../core/estimates.ts';
@@ -15,7 +14,9 @@ import type { Usage } from '../upstream/usage.ts';
 import type { Spent } from './charge.ts';
 import type { ProxyEndpoint } from './endpoints.ts';
 import type { FailedAttempt, FinishedRequest } from './events.ts';
+import type { KeptAnswer } from './kept-answer.ts';
 import { requestIdOf } from './request-id.ts';
+import type { Answering, Asking } from './sides.ts';
 
 /** Works on an exchange for a while. */
 export interface Worker {
@@ -23,12 +24,23 @@ export interface Worker {
   broken(error: AppError): void;
 }
 
+/** How a request from inside of the daemon is admitted. */
+export interface Inner {
+  /** Id of its lease, unique in its tenant; by default the scheduler's own. */
+  readonly leaseId?: string | undefined;
+  /** Among those of its tenant that wait; by default its tenant's. */
+  readonly priority?: number | undefined;
+}
+
 export class Exchange {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: Asking;
   readonly endpoint: ProxyEndpoint;
   readonly requestId: string;
   readonly startedAtMs = performance.now();
+  /** Of a request that no client has sent. */
+  readonly inner: Inner | undefined;
+  readonly #client: Answering;
+  #kept: KeptAnswer | undefined;
 
   /** Where it stands in the list of running ones; that list's own. */
   place = -1;
@@ -90,15 +102,31 @@ export class Exchange {
   firstByteAtMs: number | undefined;
   endedAtMs: number | undefined;
 
-  constructor(req: IncomingMessage, res: ServerResponse, endpoint: ProxyEndpoint) {
+  constructor(req: Asking, res: Answering, endpoint: ProxyEndpoint, inner?: Inner) {
     this.req = req;
-    this.res = res;
+    this.#client = res;
     this.endpoint = endpoint;
+    this.inner = inner;
     this.requestId = requestIdOf(req);
     this.stableKey = this.requestId;
     res.once('close', () => {
       if (!res.writableFinished) this.break(new AppError('client_closed', 'The client left.'));
     });
+  }
+
+  /** Where its answer goes now. */
+  get res(): Answering {
+    return this.#kept ?? this.#client;
+  }
+
+  /** Its client sees nothing from here on, until whoever keeps the answer lets it through. */
+  keepAnswer(kept: KeptAnswer): void {
+    this.#kept = kept;
+  }
+
+  /** Whether its answer is kept: what came of it can be taken back. */
+  get isKept(): boolean {
+    return this.#kept !== undefined;
   }
 
   /** Why it was broken off, if it was. */
@@ -120,6 +148,7 @@ export class Exchange {
   /** All facts about an answer are the new attempt's from here on. */
   beginAttempt(accountLabel: string): void {
     this.attempts += 1;
+    this.#kept?.takeBack();
     this.accountLabel = accountLabel;
     this.verdict = BROKEN_OFF;
     this.usage = undefined;

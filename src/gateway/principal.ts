@@ -1,13 +1,12 @@
 // Whose a request is. Authentication writes it down, once; whoever decides by it reads it here.
-import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/errors.ts';
 import type { Principal } from '../tenants/tenant.ts';
 
 const PRINCIPAL = Symbol('principal');
 
-type Identified = IncomingMessage & { [PRINCIPAL]?: Principal };
+type Identified = object & { [PRINCIPAL]?: Principal };
 
-/** For authentication alone. */
+/** For authentication alone, and for work that was authenticated before. */
 export function identify(req: Identified, principal: Principal): void {
   req[PRINCIPAL] = principal;
 }

@@ -7,7 +7,9 @@ import { isRequestId } from '../core/domain.ts';
 const ID = Symbol('request id');
 
 /** The client's x-request-id if it is 1 to 128 printable characters, else a fresh one. */
-export function requestIdOf(req: IncomingMessage & { [ID]?: string | undefined }): string {
+export function requestIdOf(
+  req: Pick<IncomingMessage, 'headers'> & { [ID]?: string | undefined },
+): string {
   const known = req[ID];
   if (known !== undefined) return known;
   const header = req.headers['x-request-id'];

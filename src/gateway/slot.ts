@@ -11,7 +11,7 @@ import { principalOf } from './principal.ts';
 import { WaitingClient } from './waiting-client.ts';
 
 const MAX_WAIT_MS = 3_600_000;
-const LOWEST_PRIORITY = 9;
+export const LOWEST_PRIORITY = 9;
 
 export interface SlotRules {
   readonly scheduler: Pick<SwitchedScheduler, 'tryAcquire'>;
@@ -25,8 +25,8 @@ export interface SlotRules {
 
 /**
  * Waits where nothing is free, for as long as the request may. The slot's id is made by the
- * scheduler, always: a client that repeats its x-request-id runs as many requests as it sends. A
- * client that leaves gives its place up. Throws what refuses the request.
+ * scheduler, or by who asks from inside: a client that repeats its x-request-id runs as many requests
+ * as it sends. A client that leaves gives its place up. Throws what refuses the request.
  */
 export async function takeSlot(
   exchange: Exchange,
@@ -37,7 +37,9 @@ export async function takeSlot(
   const { tenant } = principalOf(exchange.req);
   const waitMs = wholeNumber(headers, 'x-slotkeeper-wait-ms', MAX_WAIT_MS) ?? rules.waitMs;
   const priority =
-    wholeNumber(headers, 'x-slotkeeper-priority', LOWEST_PRIORITY) ?? tenant.terms.priority;
+    exchange.inner?.priority ??
+    wholeNumber(headers, 'x-slotkeeper-priority', LOWEST_PRIORITY) ??
+    tenant.terms.priority;
   const waiting = new WaitingClient(exchange, rules.waitKeepAliveMs);
   exchange.patienceMs = waitMs;
   exchange.throwIfBroken();
@@ -49,7 +51,7 @@ export async function takeSlot(
     const prefer = arms && rules.rollouts?.preferred(arms, targets);
     const wish = { ...asked, stableKey, prefer };
     const request = session === undefined ? wish : { ...wish, session, lane };
-    const result = await rules.scheduler.tryAcquire(request);
+    const result = await rules.scheduler.tryAcquire(named(request, exchange.inner?.leaseId));
     if (result.kind === 'granted') return noted(exchange, result.lease);
     exchange.limits = result.limits;
     throw denialError(result);
@@ -60,6 +62,10 @@ export async function takeSlot(
     waiting.over();
     exchange.worker = undefined;
   }
+}
+
+function named<R extends object>(request: R, requestId: string | undefined): R {
+  return requestId === undefined ? request : { ...request, requestId };
 }
 
 function noted(exchange: Exchange, lease: Lease): Lease {

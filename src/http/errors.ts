@@ -60,6 +60,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   upstream_unreachable: 502,
   upstream_timeout: 504,
   upstream_protocol: 502,
+  answer_too_large: 502,
   lease_lost: 503,
   client_closed: 499,
   config_invalid: 422,

@@ -21,13 +21,18 @@ export function createProxyRouter(gateway: Gateway): RequestHandler {
     const path = pathOf(req.url);
     const endpoint = ENDPOINTS.get(path);
     if (endpoint === undefined) answerRest(req, res, { gateway, path, sinceMs });
-    else if (req.method === 'POST') void forward(gateway, new Exchange(req, res, endpoint));
+    else if (req.method === 'POST')
+      void forward(gateway, new Exchange(req, res, endpoint), { req, res });
     else refuse(req, res, { gateway, path: endpoint.name, error: wrongMethod(res, 'POST') });
   };
 }
 
-async function forward(gateway: Gateway, exchange: Exchange): Promise<void> {
-  const { req, res } = exchange;
+interface Sides {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+async function forward(gateway: Gateway, exchange: Exchange, { req, res }: Sides): Promise<void> {
   let error: AppError | undefined;
   try {
     await gateway.serve(exchange);
