@@ -134,11 +134,12 @@ function resolveRoutes(
   const routes = new Map<string, RouteConfig>();
   for (const [alias, route] of Object.entries(file.routes)) {
     const targets = route.targets.map((target) => resolveTarget(target, route));
-    const { downgrade, failover, serialize } = route;
+    const { downgrade, failover, serialize, defer } = route;
     routes.set(alias, {
       alias,
       targets,
       ...(serialize && { serialize }),
+      ...(defer !== undefined && { defer }),
       ...(downgrade === 'never' && { downgrade }),
       ...(failover && { failover: resolveFailover(failover, file.failover) }),
     });

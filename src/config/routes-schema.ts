@@ -41,6 +41,10 @@ const route = z.strictObject({
   serialize: z.boolean().default(false).meta({
     description: 'Whether requests of one session run one at a time, in the order of arrival.',
   }),
+  defer: name.optional().meta({
+    description:
+      'Stage in which its requests wait where their upstream cannot serve them and they may be deferred; `x-slotkeeper-defer: off` is an exception from it.',
+  }),
   defaults: parameters.meta({
     description:
       'Fields that a request gets where its caller left them out, such as `temperature`.',
@@ -69,4 +73,6 @@ export interface RouteConfig {
   readonly failover?: FailoverLimits;
   /** Whether requests of one session run one at a time. */
   readonly serialize?: boolean | undefined;
+  /** The stage in which its requests wait should they be deferred. */
+  readonly defer?: string | undefined;
 }

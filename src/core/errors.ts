@@ -32,6 +32,7 @@ export const ERROR_CODES = [
   'payload_too_large',
   'headers_too_large',
   'unsupported_media_type',
+  'deferral_disabled',
   'request_timeout',
   // no capacity now
   'pool_full',

@@ -3,6 +3,7 @@
 // the scheduler's matter.
 import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { AccountConfig, RouteConfig, TargetConfig } from '../config/schema.ts';
+import { slotOf, type SlotName, type SlotNames } from '../config/slots.ts';
 import { AppError } from '../core/errors.ts';
 
 /** What is configured. */
@@ -11,6 +12,8 @@ export interface Places {
   readonly routes: Pick<ReadonlyMap<string, RouteConfig>, 'get'>;
   /** By provider: whether any of its accounts is enabled. */
   readonly providers: ReadonlyMap<string, boolean>;
+  /** Undefined where no slots are named. */
+  readonly slots?: SlotNames | undefined;
 }
 
 /** What the caller says. */
@@ -34,6 +37,10 @@ export interface Destination {
   readonly failover?: FailoverLimits;
   /** Whether requests of one session run one at a time. */
   readonly serialize?: boolean | undefined;
+  /** The named slot whose route it is. */
+  readonly slot?: SlotName | undefined;
+  /** The stage in which its requests wait should they be deferred. */
+  readonly defer?: string | undefined;
 }
 
 export function providersOf(accounts: Iterable<AccountConfig>): ReadonlyMap<string, boolean> {
@@ -46,14 +53,26 @@ export function providersOf(accounts: Iterable<AccountConfig>): ReadonlyMap<stri
 
 /** Throws `model_not_found`, `provider_not_available`, `provider_disabled` or `invalid_params`. */
 export function resolveDestination(wish: Wish, places: Places): Destination {
-  const { alias, provider } = namesIn(wish, places);
+  const named = places.slots && slotOf(wish.model, places.slots, places.routes);
+  const asked = named === undefined ? wish : { ...wish, model: named.alias };
+  const { alias, provider } = namesIn(asked, places);
   if (provider !== undefined) requireProvider(provider, wish.allowed, places);
   const route = routeOf(alias, wish, places);
   if (route === undefined) throw modelNotFound();
-  const { failover, serialize } = route;
+  const { failover, serialize, defer } = route;
+  const slot = named?.slot;
   const targets = withoutDowngrade(narrowed(route.targets, provider, wish), route);
   if (targets.length === 0) throw modelNotFound(provider);
-  return { alias, targets, provider, serialize, ...(failover && { failover }) };
+  return { alias, targets, provider, serialize, slot, defer, ...(failover && { failover }) };
+}
+
+/** Targets as good as its first one alone: for work that would rather wait than be done by a lesser model. */
+export function withinTier(destination: Destination): Destination {
+  const [first] = destination.targets;
+  return {
+    ...destination,
+    targets: destination.targets.filter(({ tier }) => tier === first?.tier),
+  };
 }
 
 function narrowed(

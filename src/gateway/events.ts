@@ -75,6 +75,8 @@ export interface GatewayEvents {
   estimated: ProvenanceRecord;
   /** Tokens were guessed by the kinds of letters, since the tokenizer did not count them in time. */
   tokensGuessed: { readonly reason: GuessReason };
+  /** A request that may be deferred got its ordinary end: there was no room, or `error` was in the way. */
+  notParked: { readonly stage: string; readonly error: Error | undefined };
   /** A session's id without the configured form: the request belongs to no run. */
   sessionWithoutRun: { readonly source: SessionSource | undefined };
   /** The store did not remember the provider of a run: a later request of the run decides it. */

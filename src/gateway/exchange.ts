@@ -124,6 +124,12 @@ export class Exchange {
     this.#kept = kept;
   }
 
+  /** Its client, who has seen nothing so far. */
+  endKeeping(): Answering {
+    this.#kept = undefined;
+    return this.#client;
+  }
+
   /** Whether its answer is kept: what came of it can be taken back. */
   get isKept(): boolean {
     return this.#kept !== undefined;
@@ -148,7 +154,10 @@ export class Exchange {
   /** All facts about an answer are the new attempt's from here on. */
   beginAttempt(accountLabel: string): void {
     this.attempts += 1;
-    this.#kept?.takeBack();
+    if (this.#kept !== undefined) {
+      this.#kept.takeBack();
+      this.stream = false;
+    }
     this.accountLabel = accountLabel;
     this.verdict = BROKEN_OFF;
     this.usage = undefined;

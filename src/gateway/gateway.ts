@@ -15,7 +15,9 @@ import { AccountBook } from './account-book.ts';
 import type { ChargeRules } from './charge.ts';
 import { providersOf } from './destination.ts';
 import { GatewayEmitter } from './events.ts';
+import type { ParkingRules } from './defer-wish.ts';
 import type { Exchange } from './exchange.ts';
+import type { ParkingLot } from './parking.ts';
 import type { RunRules } from './run.ts';
 import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
@@ -38,6 +40,8 @@ export interface GatewayRules {
   readonly maxBodyBytes: number;
   /** Time in ms for which a client may refuse to read before it is cut off. */
   readonly writeIdleTimeoutMs: number;
+  /** Undefined where deferral is off. */
+  readonly parking?: ParkingRules | undefined;
 }
 
 export interface GatewayDeps extends GatewayRules {
@@ -59,6 +63,7 @@ export class Gateway implements Service {
   /** Of the requests that come now; those that run keep theirs. */
   #context: ServeContext;
   #rules: GatewayRules;
+  #lot: ParkingLot | undefined;
   #draining = false;
   #onIdle: (() => void) | undefined;
 
@@ -94,14 +99,21 @@ export class Gateway implements Service {
     this.#context = this.#contextOf(rules);
   }
 
+  /** Requests that may be deferred wait there from here on. Jobs are run by this gateway, so it is first. */
+  parkAt(lot: ParkingLot): void {
+    this.#lot = lot;
+    this.#context = this.#contextOf(this.#rules);
+  }
+
   #contextOf(rules: GatewayRules): ServeContext {
-    const { waitMs, waitKeepAliveMs, routes } = rules;
+    const { waitMs, waitKeepAliveMs, routes, parking } = rules;
     const rollouts = this.#rollouts;
     return {
       ...rules,
       rollouts,
       slots: { scheduler: this.#scheduler, rollouts, waitMs, waitKeepAliveMs },
-      places: { routes, providers: providersOf(rules.accounts.values()) },
+      places: { routes, providers: providersOf(rules.accounts.values()), slots: parking?.slots },
+      lot: this.#lot,
       accounts: this.#accounts.finderFor(rules.accounts),
       upstream: this.#upstream,
       events: this.events,

@@ -8,7 +8,7 @@ import { BROKEN_OFF, type Verdict } from '../upstream/outcome.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { Exchange, type Inner } from './exchange.ts';
 import type { Gateway } from './gateway.ts';
-import { KeptAnswer } from './kept-answer.ts';
+import { answerTooLarge, KeptAnswer } from './kept-answer.ts';
 import { identify } from './principal.ts';
 
 export interface InnerRequest {
@@ -107,9 +107,4 @@ function named({ headers }: KeptAnswer): Readonly<Record<string, string>> {
 function notFound(): InnerEnd {
   const error = new AppError('path_not_found', 'This path is not served here.');
   return { kind: 'refused', error, verdict: BROKEN_OFF };
-}
-
-export function answerTooLarge(maxBytes: number): AppError {
-  const message = `The answer exceeds ${maxBytes} bytes, so it cannot be kept to its end.`;
-  return new AppError('answer_too_large', message);
 }

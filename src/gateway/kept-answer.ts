@@ -1,5 +1,6 @@
 // An answer that is kept in memory to its end, up to a bound of bytes: nobody reads it meanwhile, so
 // it can be taken back. It decides nothing about what it holds.
+import { AppError } from '../core/errors.ts';
 import type { Answering } from './sides.ts';
 
 export interface KeptAnswerOptions {
@@ -89,4 +90,9 @@ export class KeptAnswer implements Answering {
   setTimeout(): void {
     return undefined;
   }
+}
+
+export function answerTooLarge(maxBytes: number): AppError {
+  const message = `The answer exceeds ${maxBytes} bytes, so it cannot be kept to its end.`;
+  return new AppError('answer_too_large', message);
 }

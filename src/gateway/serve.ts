@@ -13,18 +13,18 @@ import type { AccountFinder } from './account-book.ts';
 import { readAsked, type Asked } from './asked.ts';
 import { readBody } from './body.ts';
 import { chargeOf, settlementOf, withSpent, type Charge, type ChargeRules } from './charge.ts';
-import { resolveDestination, type Destination, type Places } from './destination.ts';
+import { resolveDestination, withinTier, type Destination, type Places } from './destination.ts';
 import { chosenEstimator, Estimating, type GuessReason } from './estimating.ts';
-import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { reportOf, tryAccounts } from './failover.ts';
+import { parkingOf, type ParkingContext } from './parking.ts';
 import { principalOf } from './principal.ts';
 import { tellProvenance } from './provenance.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
 import { laneOf, sessionOf } from './session.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
-export interface ServeContext {
+export interface ServeContext extends ParkingContext {
   readonly slots: SlotRules;
   readonly upstream: UpstreamClient;
   /** By name. */
@@ -38,14 +38,12 @@ export interface ServeContext {
   /** Where a request names its session. */
   readonly sessionFrom: readonly SessionSource[];
   readonly maxBodyBytes: number;
-  readonly writeIdleTimeoutMs: number;
-  readonly events: GatewayEmitter;
 }
 
 /**
  * Resolves when the upstream's answer has gone through, whatever its status. Rejects with an
  * AppError when it is to be refused or was broken off; the answer may then have begun. In both
- * cases the slot is on its way back.
+ * cases the slot is on its way back. A request that may be deferred is settled once that is so.
  */
 export async function serve(exchange: Exchange, context: ServeContext): Promise<void> {
   const { req, endpoint } = exchange;
@@ -53,14 +51,34 @@ export async function serve(exchange: Exchange, context: ServeContext): Promise<
   exchange.receivedAtMs = performance.now();
   const asked = readAsked(body, req.headers['content-type'] ?? '', endpoint);
   exchange.session = sessionOf(req.headers, asked.sessions, context.sessionFrom);
-  const destination = await findDestination(exchange, asked, context);
+  const found = await findDestination(exchange, asked, context);
+  const parking = parkingOf(exchange, { asked, destination: found, body }, context);
+  const waits = parking !== undefined || exchange.inner !== undefined;
+  const destination = waits && found.slot !== undefined ? withinTier(found) : found;
+  const request = { asked, destination, body };
+  if (parking === undefined) await serveAt(exchange, request, context);
+  else await parking.settle(() => serveAt(exchange, request, context));
+}
+
+/** What a request asks for, and where it may go. */
+interface Resolved {
+  readonly asked: Asked;
+  readonly destination: Destination;
+  readonly body: Buffer;
+}
+
+async function serveAt(
+  exchange: Exchange,
+  { asked, destination, body }: Resolved,
+  context: ServeContext,
+): Promise<void> {
   const { targets: wanted } = destination;
   const estimating = startEstimating(exchange, { asked, wanted, body }, context);
   if (estimating?.reservedBy === 'v2') await estimating.ready();
   const charge = chargeOf(asked.size, wanted, context.charging, estimating);
 
   exchange.wantsStream = asked.wantsStream;
-  exchange.lane = laneOf(req.headers, exchange.session, destination);
+  exchange.lane = laneOf(exchange.req.headers, exchange.session, destination);
   const lease = await takeSlot(exchange, charge, context.slots);
   try {
     const others = await placesAfter(exchange, { lease, charge, context });

@@ -42,6 +42,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   payload_too_large: 413,
   headers_too_large: 431,
   unsupported_media_type: 415,
+  deferral_disabled: 400,
   request_timeout: 408,
   pool_full: 429,
   queue_full: 429,

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AccountConfig } from '../config/schema.ts';
 
 /** `idempotency-key` is not among them: callers that share an account could meet in it. */
-const TO_UPSTREAM = [
+export const TO_UPSTREAM = [
   'accept',
   'user-agent',
   'openai-beta',

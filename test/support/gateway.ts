@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import type { UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
+import type { ParkingRules } from '../../src/gateway/defer-wish.ts';
 import type { EstimatorParts } from '../../src/gateway/estimating.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { admissionOf, gatewayRules, runProviders } from '../../src/gateway/rules.ts';
@@ -36,6 +37,8 @@ export interface TestGatewayOptions {
   /** Nothing waits unless told otherwise. */
   readonly waitMs?: number;
   readonly waitKeepAliveMs?: number;
+  /** Absent: nothing can be deferred. */
+  readonly parking?: ParkingRules;
   /** Absent: `v1` estimates alone. */
   readonly estimators?: EstimatorParts;
   /** More of the configuration, over what is there; a function of the upstream's origin. */
@@ -80,6 +83,7 @@ export async function startGateway(
     scheduler,
     ...(await gatewayRules(config, { runs, logger, estimators: options.estimators })),
     waitMs: options.waitMs ?? 0,
+    parking: options.parking,
     waitKeepAliveMs: options.waitKeepAliveMs ?? 0,
   });
   const finished: FinishedRequest[] = [];

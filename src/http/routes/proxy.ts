@@ -38,7 +38,7 @@ async function forward(gateway: Gateway, exchange: Exchange, { req, res }: Sides
     await gateway.serve(exchange);
   } catch (thrown) {
     error = asAppError(thrown);
-    if (exchange.stream) endStreamWithError(req, res, error);
+    if (exchange.stream && res.headersSent) endStreamWithError(req, res, error);
     else sendError(req, res, error, { headers: refusalHeaders(exchange) });
   }
   const status = error?.code === 'client_closed' ? 499 : res.statusCode;
