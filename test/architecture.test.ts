@@ -16,6 +16,7 @@ const FEATURES = [
   'leader',
   'alerts',
   'deferral',
+  'batches',
   'costs',
   'costsim',
 ];

@@ -22,6 +22,8 @@ const LIVE = [
   'sessions',
   'tenants',
   'admin',
+  'files',
+  'batches',
   'scheduler.waitMs',
 ];
 /** Parts of what is live that are not. */

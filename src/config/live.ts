@@ -103,6 +103,14 @@ export class LiveConfig implements Config {
     return this.#current.deferral;
   }
 
+  get files() {
+    return this.#current.files;
+  }
+
+  get batches() {
+    return this.#current.batches;
+  }
+
   get local() {
     return this.#current.local;
   }

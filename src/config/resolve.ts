@@ -26,7 +26,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     return pool.accounts.map((account) => resolveAccount(account, { ...pool, name, outcomes }));
   });
   const { server, redis, scheduler, leader, log, failover, admin, sessions } = file;
-  const { estimates, costsim, alerts, deferral } = file;
+  const { estimates, costsim, alerts, deferral, files, batches } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
   const rollouts = frozenMap(resolveRollouts(file.rollouts));
   const budget = resolveBudget(file.budget);
@@ -54,6 +54,8 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     admin,
     alerts,
     deferral,
+    files,
+    batches,
     demo,
   });
 }

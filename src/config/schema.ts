@@ -2,6 +2,12 @@
 // The only place with defaults. config/load.ts reads files and the environment through it.
 import { z } from 'zod';
 import { alertsSchema, type AlertsConfig } from './alerts-schema.ts';
+import {
+  batchesSchema,
+  filesSchema,
+  type BatchesConfig,
+  type FilesConfig,
+} from './batches-schema.ts';
 import { breakerSchema, type AccountHealthConfig } from './breaker-schema.ts';
 import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
@@ -219,6 +225,8 @@ export const configSchema = z.strictObject({
   admin: adminSchema,
   alerts: alertsSchema,
   deferral: deferralSchema,
+  files: filesSchema,
+  batches: batchesSchema,
 });
 
 export type FileConfig = z.infer<typeof configSchema>;
@@ -275,6 +283,8 @@ export interface Config {
   readonly admin: Readonly<FileConfig['admin']>;
   readonly alerts: AlertsConfig;
   readonly deferral: DeferralConfig;
+  readonly files: FilesConfig;
+  readonly batches: BatchesConfig;
   /** Whether the built-in simulated upstream serves the accounts. */
   readonly demo: boolean;
 }

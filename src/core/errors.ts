@@ -22,6 +22,12 @@ export const ERROR_CODES = [
   'account_not_found',
   'directory_full',
   'alert_not_found',
+  // files and batches
+  'file_not_found',
+  'file_in_use',
+  'files_full',
+  'batch_not_found',
+  'batches_full',
   // where it should go
   'model_not_found',
   'provider_not_available',

@@ -24,7 +24,7 @@ export interface FinishedRequest {
   /** What the answer's x-request-id said: for correlation only, callers may choose it. */
   readonly requestId: string;
   /** `other` for a path that is not on the list. */
-  readonly path: EndpointName | 'models' | 'other';
+  readonly path: EndpointName | 'models' | 'files' | 'batches' | 'other';
   /** The model alias that was asked for, once it was known to be configured. */
   readonly route: string | undefined;
   /** Status that the client saw; 499 when it left before the end. */

@@ -25,10 +25,16 @@ export interface Form {
 }
 
 /** Throws `invalid_request`. */
-export function parseForm(body: Buffer, contentType: string): Form {
+export function boundaryOf(contentType: string): string {
   const match = CONTENT_TYPE.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
   if (boundary === undefined) throw malformed('its Content-Type has no plain boundary');
+  return boundary;
+}
+
+/** Throws `invalid_request`. */
+export function parseForm(body: Buffer, contentType: string): Form {
+  const boundary = boundaryOf(contentType);
   const opening = Buffer.from(`--${boundary}\r\n`);
   if (!body.subarray(0, opening.length).equals(opening)) {
     throw malformed('it does not begin with its boundary');
@@ -60,7 +66,8 @@ function parseFields(body: Buffer, first: number, delimiter: Buffer): readonly F
   }
 }
 
-function parseHead(head: string): Pick<FormField, 'name' | 'isFile'> {
+/** Throws `invalid_request`. */
+export function parseHead(head: string): Pick<FormField, 'name' | 'isFile'> {
   const lines = head.split('\r\n');
   if (lines.some((line) => /[\r\n]/.test(line))) throw malformed('a part has a broken line');
   let found: Pick<FormField, 'name' | 'isFile'> | undefined;
@@ -74,6 +81,6 @@ function parseHead(head: string): Pick<FormField, 'name' | 'isFile'> {
   return found;
 }
 
-function malformed(why: string): AppError {
+export function malformed(why: string): AppError {
   return new AppError('invalid_request', `The form cannot be read: ${why}.`);
 }

@@ -90,6 +90,24 @@ export interface CellKeys {
   readonly alerts: string;
   /** What BullMQ's keys of a queue begin with (redis/queue-connection.ts). */
   readonly queue: string;
+  /** HASH: whose file it is, and what; number → a chunk of it (lua/files.lua). Made with the file, gone with it. */
+  file(id: string): string;
+  /** ZSET of one score, "tenant TAB ms TAB id": files by their tenant and age. */
+  readonly files: string;
+  /** HASH tenant → bytes of its files; "tenant TAB n" → their number. */
+  readonly filesUsed: string;
+  /** ZSET id → ms at which a file goes. */
+  readonly filesDue: string;
+  /** HASH: state, counts and times of a batch (lua/batches.lua). Made with it, gone with it. */
+  batch(id: string): string;
+  /** HASH number of a line → what became of it; until the batch's files are written. */
+  batchLines(id: string): string;
+  /** ZSET of one score, "tenant TAB ms TAB id": batches by their tenant and age. */
+  readonly batches: string;
+  /** HASH tenant → its batches that have not ended. */
+  readonly batchesOpen: string;
+  /** ZSET id → ms at which a daemon looks at a batch. */
+  readonly batchesDue: string;
   /** HASH "arm TAB what" → what the arms of a rollout came to; expires a month after its last use. */
   rollout(name: string): string;
   /** HASH: state of the breaker of `v2` (lua/costsim/stored.lua). The bit of it is in `cell`. */
@@ -159,6 +177,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     canaryReports: `${prefix}canary-reports`,
     alerts: `${prefix}alerts`,
     queue: `${prefix}queue`,
+    ...batchKeys(prefix),
     rollout: (name) => `${prefix}rollout:${name}`,
     costsim: `${prefix}costsim`,
     costsimLog: `${prefix}costsim-log`,
@@ -168,5 +187,19 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     drift: (number) => `${prefix}drift:${number}`,
     class: (number) => `${prefix}class:${number}`,
     concurrency: ({ pool, model }) => `concurrency:${counters}${pool}:${model}`,
+  };
+}
+
+function batchKeys(prefix: string) {
+  return {
+    file: (id: string) => `${prefix}file:${id}`,
+    files: `${prefix}files`,
+    filesUsed: `${prefix}files-used`,
+    filesDue: `${prefix}files-due`,
+    batch: (id: string) => `${prefix}batch:${id}`,
+    batchLines: (id: string) => `${prefix}batch-lines:${id}`,
+    batches: `${prefix}batches`,
+    batchesOpen: `${prefix}batches-open`,
+    batchesDue: `${prefix}batches-due`,
   };
 }

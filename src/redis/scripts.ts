@@ -48,6 +48,8 @@ export interface Scripts {
   readonly alerts: AssembledScript;
   /** Where each deferred job is, and whose turn it is. */
   readonly deferral: AssembledScript;
+  /** Files of tenants, in chunks. */
+  readonly files: AssembledScript;
 }
 
 const TICK = {
@@ -214,6 +216,13 @@ const DEFERRAL = {
   argLists: ['text'],
 } as const;
 
+const FILES = {
+  keys: ['file', 'files', 'files_used', 'files_due'],
+  keyLists: [],
+  args: ['head', 'id', 'tenant', 'name', 'purpose', 'chunk'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -231,6 +240,7 @@ export function loadScripts(): Scripts {
     canary: assemble('canary.lua'),
     alerts: assemble('alerts.lua'),
     deferral: assemble('deferral.lua'),
+    files: assemble('files.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -246,5 +256,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.canary, CANARY);
   checkHeader(scripts.alerts, ALERTS);
   checkHeader(scripts.deferral, DEFERRAL);
+  checkHeader(scripts.files, FILES);
   return scripts;
 }

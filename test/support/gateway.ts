@@ -12,6 +12,8 @@ import type { EstimatorParts } from '../../src/gateway/estimating.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { admissionOf, gatewayRules, runProviders } from '../../src/gateway/rules.ts';
 import { createApp } from '../../src/http/app.ts';
+import { Files } from '../../src/batches/files.ts';
+import { serveFiles } from '../../src/http/routes/files.ts';
 import { createProxyRouter } from '../../src/http/routes/proxy.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/log/logger.ts';
@@ -53,6 +55,7 @@ export interface TestGateway {
   readonly cell: string;
   readonly gateway: Gateway;
   readonly scheduler: Scheduler;
+  readonly files: Files;
   /** Summaries of all finished requests so far. */
   readonly finished: readonly FinishedRequest[];
   /** The next one that finishes. */
@@ -88,13 +91,14 @@ export async function startGateway(
   });
   const finished: FinishedRequest[] = [];
   gateway.events.on('finished', (summary) => finished.push(summary));
+  const files = new Files({ redis, cell, keyStyle: 'plain', config: () => config.files });
   const app = createApp({
     config,
     version: '0.0.0',
     scheduler,
     tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
     insight: insightInto({ redis, cell, keyStyle: 'plain' }),
-    proxy: createProxyRouter(gateway),
+    proxy: createProxyRouter(gateway, { files: serveFiles({ files, config }) }),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),
     logger,
@@ -121,6 +125,7 @@ export async function startGateway(
     cell,
     gateway,
     scheduler,
+    files,
     finished,
     nextFinished: () => new Promise((resolve) => gateway.events.once('finished', resolve)),
     inFlight: async () => {

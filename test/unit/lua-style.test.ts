@@ -171,9 +171,10 @@ describe('the keys of every script', () => {
         const ofDeferral = deferralScriptKeys(deferral);
         const all = { ...inSnakeCase(keys), ...scriptKeys(keys), ...ofDeferral };
         const ofDaemon = { costsim_batch: keys.costsimBatch('d1') };
+        const ofOne = { file: keys.file('f1'), batch: keys.batch('b1') };
         const wholeLists = { ...lists, retired, drift: driftKeys(keys) };
         Object.assign(wholeLists, stageKeys(deferral, ['summarize', '{other}']));
-        const bound = bindKeys(script, { ...all, ...ofDaemon }, wholeLists);
+        const bound = bindKeys(script, { ...all, ...ofDaemon, ...ofOne }, wholeLists);
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
         expect(bound.count).toBeGreaterThan(0);

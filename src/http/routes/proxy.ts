@@ -13,14 +13,23 @@ import { mayBeServedBy, mayUse, type Tenant } from '../../tenants/tenant.ts';
 import { endStreamWithError, sendError } from '../errors.ts';
 import { describeModel, listModels } from './models.ts';
 
+/**
+ * Answers what asks no upstream, or rejects with why not. Told the path below its own, such as
+ * `/file-1`, or an empty one.
+ */
+export type ServeBeside = (req: Request, res: Response, path: string) => Promise<void>;
+
+/** By the first word of the path below /v1. */
+export type Beside = Readonly<Partial<Record<'files' | 'batches', ServeBeside>>>;
+
 /** To be mounted at /v1. It answers everything that reaches it, unknown paths too. */
-export function createProxyRouter(gateway: Gateway): RequestHandler {
+export function createProxyRouter(gateway: Gateway, beside: Beside = {}): RequestHandler {
   const sinceMs = Date.now();
   // Not a Router with a layer a path: the list is exact, and a layer costs a match each.
   return (req, res) => {
     const path = pathOf(req.url);
     const endpoint = ENDPOINTS.get(path);
-    if (endpoint === undefined) answerRest(req, res, { gateway, path, sinceMs });
+    if (endpoint === undefined) answerRest(req, res, { gateway, path, sinceMs, beside });
     else if (req.method === 'POST')
       void forward(gateway, new Exchange(req, res, endpoint), { req, res });
     else refuse(req, res, { gateway, path: endpoint.name, error: wrongMethod(res, 'POST') });
@@ -49,9 +58,17 @@ interface Rest {
   readonly gateway: Gateway;
   readonly path: string;
   readonly sinceMs: number;
+  readonly beside: Beside;
 }
 
-function answerRest(req: Request, res: Response, { gateway, path, sinceMs }: Rest): void {
+function answerRest(req: Request, res: Response, rest: Rest): void {
+  const { gateway, path, sinceMs, beside } = rest;
+  const [, word = '', below = ''] = /^\/(files|batches)(\/.*)?$/.exec(path) ?? [];
+  const serve = beside[word as keyof Beside];
+  if (serve !== undefined) {
+    void answerBeside(req, res, { gateway, path: word as keyof Beside, below, serve });
+    return;
+  }
   const isModels = path === '/models' || path.startsWith('/models/');
   if (!isModels) {
     const error = new AppError('path_not_found', 'This path is not served here.');
@@ -72,6 +89,23 @@ function answerRest(req: Request, res: Response, { gateway, path, sinceMs }: Res
   }
 }
 
+async function answerBeside(
+  req: Request,
+  res: Response,
+  about: { gateway: Gateway; path: keyof Beside; below: string; serve: ServeBeside },
+): Promise<void> {
+  const { gateway, path, below, serve } = about;
+  try {
+    res.setHeader('x-request-id', requestIdOf(req));
+    await serve(req, res, below);
+    gateway.events.emit('finished', plainSummary(req, path, res.statusCode));
+  } catch (thrown) {
+    // What still comes is read and dropped: a client hears nothing while it must send.
+    req.resume();
+    refuse(req, res, { gateway, path, error: asAppError(thrown) });
+  }
+}
+
 /** What a tenant may not use is not on its list. */
 function routesFor(tenant: Tenant, routes: Gateway['routes']): Gateway['routes'] {
   if (tenant.routes === undefined && tenant.terms.providers === undefined) return routes;
@@ -88,7 +122,8 @@ function refuse(
 ): void {
   const { gateway, path, error } = about;
   sendError(req, res, error);
-  gateway.events.emit('finished', plainSummary(req, path, res.statusCode, error));
+  const status = error.code === 'client_closed' ? 499 : res.statusCode;
+  gateway.events.emit('finished', plainSummary(req, path, status, error));
 }
 
 /** The summary of a request that never came near a slot. */
