@@ -17,6 +17,7 @@ const FEATURES = [
   'alerts',
   'deferral',
   'batches',
+  'journal',
   'costs',
   'costsim',
 ];

@@ -20,6 +20,7 @@ const LIVE = [
   'runs',
   'costsim',
   'sessions',
+  'journal',
   'tenants',
   'admin',
   'files',
@@ -27,7 +28,7 @@ const LIVE = [
   'scheduler.waitMs',
 ];
 /** Parts of what is live that are not. */
-const FIXED = ['server.host', 'server.port'];
+const FIXED = ['server.host', 'server.port', 'journal.enabled'];
 
 /** Whether an option, by its path in a resolved configuration, is taken over by a reload. */
 export function isLive(path: OptionPath): boolean {

@@ -87,6 +87,10 @@ export class LiveConfig implements Config {
     return this.#current.sessions;
   }
 
+  get journal() {
+    return this.#current.journal;
+  }
+
   get tenants() {
     return this.#current.tenants;
   }

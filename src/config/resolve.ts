@@ -26,7 +26,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     return pool.accounts.map((account) => resolveAccount(account, { ...pool, name, outcomes }));
   });
   const { server, redis, scheduler, leader, log, failover, admin, sessions } = file;
-  const { estimates, costsim, alerts, deferral, files, batches } = file;
+  const { estimates, costsim, alerts, deferral, files, batches, journal } = file;
   const routes = frozenMap(resolveRoutes(file, accounts));
   const rollouts = frozenMap(resolveRollouts(file.rollouts));
   const budget = resolveBudget(file.budget);
@@ -50,6 +50,7 @@ export function resolveConfig(file: FileConfig, { demo }: { readonly demo: boole
     runs,
     costsim,
     sessions,
+    journal,
     tenants,
     admin,
     alerts,

@@ -13,6 +13,7 @@ import { costsimSchema } from './costsim-schema.ts';
 import type { BudgetConfig, PriceConfig, RunsConfig } from './costs-resolve.ts';
 import { budgetSchema, pricesSchema, runsSchema } from './costs-schema.ts';
 import { deferralSchema, type DeferralConfig } from './deferral-schema.ts';
+import { journalSchema, type JournalConfig } from './journal-schema.ts';
 import { leaderSchema } from './leader-schema.ts';
 import { estimatesSchema, type EstimatesConfig } from './estimates-schema.ts';
 import { logSchema } from './log-schema.ts';
@@ -221,6 +222,7 @@ export const configSchema = z.strictObject({
   runs: runsSchema,
   costsim: costsimSchema,
   sessions: sessionsSchema,
+  journal: journalSchema,
   tenants: tenantsSchema,
   admin: adminSchema,
   alerts: alertsSchema,
@@ -278,6 +280,7 @@ export interface Config {
   readonly runs: RunsConfig;
   readonly costsim: Readonly<FileConfig['costsim']>;
   readonly sessions: Readonly<FileConfig['sessions']>;
+  readonly journal: JournalConfig;
   /** By name. Others may have been created through the admin API. */
   readonly tenants: ReadonlyMap<string, TenantConfig>;
   readonly admin: Readonly<FileConfig['admin']>;

@@ -88,6 +88,12 @@ export interface CellKeys {
   readonly canaryReports: string;
   /** HASH fingerprint → an alert that fires or did (alerts/register.ts); `_` → the last episode's number. */
   readonly alerts: string;
+  /** ZSET "tenant/digest" → cell time of a journal's last write. */
+  readonly journalSessions: string;
+  /** ZSET the same → cell time at which a cut is to be tried (lua/journal/state.lua). */
+  readonly journalDue: string;
+  /** What of a journal is its session's own; all of them expire together. `session` is "tenant/digest". */
+  journal(session: string): JournalKeys;
   /** What BullMQ's keys of a queue begin with (redis/queue-connection.ts). */
   readonly queue: string;
   /** HASH: whose file it is, and what; number → a chunk of it (lua/files.lua). Made with the file, gone with it. */
@@ -126,6 +132,20 @@ export interface CellKeys {
   class(number: number): string;
   /** STRING: in-flight requests of a (pool, model); what `redis-cli GET` reads. */
   concurrency(target: Target): string;
+}
+
+/** Of one session's journal (lua/journal.lua). */
+export interface JournalKeys {
+  /** HASH: its few numbers. */
+  readonly head: string;
+  /** HASH message id → number. */
+  readonly ids: string;
+  /** STREAM "number-0" → id, message. */
+  readonly buffer: string;
+  /** HASH number of a cell → what is said of it. */
+  readonly cells: string;
+  /** STREAM "cell-place" → id, message. */
+  readonly celled: string;
 }
 
 /** The cell whose counters may have plain names. */
@@ -176,6 +196,7 @@ export function cellKeys(cell: string, style: KeyStyle = 'plain'): CellKeys {
     canary: `${prefix}canary`,
     canaryReports: `${prefix}canary-reports`,
     alerts: `${prefix}alerts`,
+    ...journalKeys(prefix),
     queue: `${prefix}queue`,
     ...batchKeys(prefix),
     rollout: (name) => `${prefix}rollout:${name}`,
@@ -201,5 +222,23 @@ function batchKeys(prefix: string) {
     batches: `${prefix}batches`,
     batchesOpen: `${prefix}batches-open`,
     batchesDue: `${prefix}batches-due`,
+  };
+}
+
+function journalKeys(prefix: string) {
+  return {
+    journalSessions: `${prefix}journal-sessions`,
+    journalDue: `${prefix}journal-due`,
+    journal: (session: string) => sessionKeys(`${prefix}journal:${session}:`),
+  };
+}
+
+function sessionKeys(prefix: string): JournalKeys {
+  return {
+    head: `${prefix}head`,
+    ids: `${prefix}ids`,
+    buffer: `${prefix}buffer`,
+    cells: `${prefix}cells`,
+    celled: `${prefix}celled`,
   };
 }

@@ -50,6 +50,10 @@ export interface Scripts {
   readonly deferral: AssembledScript;
   /** Files of tenants, in chunks. */
   readonly files: AssembledScript;
+  /** Messages of sessions: their buffers and cells. */
+  readonly journal: AssembledScript;
+  /** Hands out the sessions whose cut is due. */
+  readonly journal_due: AssembledScript;
 }
 
 const TICK = {
@@ -223,6 +227,28 @@ const FILES = {
   argLists: [],
 } as const;
 
+const JOURNAL = {
+  keys: [
+    'journal_sessions',
+    'journal_due',
+    'journal_head',
+    'journal_ids',
+    'journal_buffer',
+    'journal_cells',
+    'journal_celled',
+  ],
+  keyLists: [],
+  args: ['head', 'name', 'why'],
+  argLists: ['word'],
+} as const;
+
+const JOURNAL_DUE = {
+  keys: ['journal_sessions', 'journal_due'],
+  keyLists: [],
+  args: ['head'],
+  argLists: [],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -241,6 +267,8 @@ export function loadScripts(): Scripts {
     alerts: assemble('alerts.lua'),
     deferral: assemble('deferral.lua'),
     files: assemble('files.lua'),
+    journal: assemble('journal.lua'),
+    journal_due: assemble('journal_due.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -257,5 +285,7 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.alerts, ALERTS);
   checkHeader(scripts.deferral, DEFERRAL);
   checkHeader(scripts.files, FILES);
+  checkHeader(scripts.journal, JOURNAL);
+  checkHeader(scripts.journal_due, JOURNAL_DUE);
   return scripts;
 }

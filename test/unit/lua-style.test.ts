@@ -6,6 +6,7 @@ import { CODES } from '../../src/redis/codes.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { deferralKeys, deferralScriptKeys, stageKeys } from '../../src/redis/deferral-keys.ts';
 import { driftKeys } from '../../src/costsim/store.ts';
+import { journalKeys } from '../../src/journal/store.ts';
 import { type AssembledScript } from '../../src/redis/assemble.ts';
 import { bindKeys } from '../../src/redis/script.ts';
 import { MIGRATIONS } from '../../src/scheduler/layout.ts';
@@ -172,9 +173,11 @@ describe('the keys of every script', () => {
         const all = { ...inSnakeCase(keys), ...scriptKeys(keys), ...ofDeferral };
         const ofDaemon = { costsim_batch: keys.costsimBatch('d1') };
         const ofOne = { file: keys.file('f1'), batch: keys.batch('b1') };
+        const ofSession = journalKeys(keys, 'team/s1');
+        const own = { ...ofDaemon, ...ofOne, ...ofSession };
         const wholeLists = { ...lists, retired, drift: driftKeys(keys) };
         Object.assign(wholeLists, stageKeys(deferral, ['summarize', '{other}']));
-        const bound = bindKeys(script, { ...all, ...ofDaemon, ...ofOne }, wholeLists);
+        const bound = bindKeys(script, { ...all, ...own }, wholeLists);
 
         expect(bound.count).toBeGreaterThanOrEqual(script.header.keys.length);
         expect(bound.count).toBeGreaterThan(0);
