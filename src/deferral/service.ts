@@ -9,7 +9,7 @@ import type { DeferredRequest, JobOutcome, RunJob } from './job.ts';
 import { Pulse } from './pulse.ts';
 import { JobQueues } from './queue.ts';
 import type { JobView } from './record.ts';
-import { DeferralStore, type Drain } from './store.ts';
+import { DeferralStore, type Drain, type DrainProgress } from './store.ts';
 import { checkJob, recordOf, type NewJob } from './submission.ts';
 import { JobRunner, type OnEnded } from './worker.ts';
 
@@ -152,6 +152,11 @@ export class Deferral implements Service {
     const drain = await this.#store.drain(stage, most);
     this.events.emit('drained', { stage, count: drain.count });
     return drain;
+  }
+
+  /** How far a drain is; undefined where it is not one of the last few. */
+  progress(drain: number): Promise<DrainProgress | undefined> {
+    return this.#store.progress(drain);
   }
 
   async #submit(jobs: readonly NewJob[]): Promise<readonly Submission[]> {

@@ -55,6 +55,19 @@ export interface Drain {
   readonly count: number;
 }
 
+const DRAIN_KINDS = [
+  'total',
+  'answered',
+  'failed',
+  'expired',
+  'cancelled',
+  'deferred',
+  'dead',
+] as const;
+
+/** What became of the jobs of a drain; those that are not counted yet run, or wait for their turn. */
+export type DrainProgress = Readonly<Record<(typeof DRAIN_KINDS)[number], number>>;
+
 type Entry = 'submit' | 'finish' | 'defer' | 'fail' | 'beat' | 'drain' | 'retry' | 'forget';
 
 /** Every method rejects as the store does. */
@@ -153,6 +166,15 @@ export class DeferralStore {
   async drain(stage: string, most: number): Promise<Drain> {
     const [number, count] = await this.#call('drain', [most], [stage]);
     return { number: Number(number), count: Number(count) };
+  }
+
+  /** How far a drain is; undefined where it is not one of the last few. */
+  async progress(number: number): Promise<DrainProgress | undefined> {
+    const fields = DRAIN_KINDS.map((kind) => `drain\t${number}\t${kind}`);
+    const values = await this.#options.redis.hmget(this.keys.turns, ...fields);
+    if (values[0] == null) return undefined;
+    const counts = DRAIN_KINDS.map((kind, i) => [kind, Number(values[i] ?? 0)]);
+    return Object.fromEntries(counts) as DrainProgress;
   }
 
   /** False where the job does not wait. */
