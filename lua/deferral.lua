@@ -37,6 +37,7 @@
 --- @reply now next more, then those of the ids that are to stop (beat)
 --- @reply number count (drain)
 --- @reply done or gone (retry, forget)
+--- @include lib/server_clock.lua
 --- @include deferral/terms.lua
 --- @include deferral/jobs.lua
 --- @include deferral/ends.lua

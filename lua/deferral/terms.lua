@@ -6,10 +6,7 @@ function terms.begin()
   for i, field in ipairs(FIELDS) do
     terms[field] = struct.unpack('<d', arg_head, 8 * i - 7)
   end
-  if terms.clock < 0 then
-    local time = redis.call('TIME')
-    terms.clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
+  terms.clock = server_clock.ms(terms.clock)
   terms.stages, terms.stage_count, terms.place = {}, 0, {}
   for name, weight in string.gmatch(arg_stages, '([^\t\n]+)\t([^\n]+)') do
     terms.stages[terms.stage_count] = { name = name, weight = tonumber(weight) }
