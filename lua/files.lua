@@ -77,12 +77,12 @@ end
 --- `first`: the chunk's number; `second`: bytes that the tenant may have (negative: any number). A chunk
 --- that is there stays.
 function entries.file_write()
-  if get('state') ~= 'open' then
-    return { 'gone' }
-  end
   local chunk, tenant = text(first), get('tenant')
   if redis.call('HEXISTS', key_file, chunk) == 1 then
     return { 'written' }
+  end
+  if get('state') ~= 'open' then
+    return { 'gone' }
   end
   if second >= 0 and used(tenant) + #arg_chunk > second then
     return { 'full' }

@@ -52,6 +52,11 @@ export const batchesSchema = z
       description: 'Batches of a tenant that have not ended; beyond it creating one gets 429.',
       env: 'SLOTKEEPER_BATCHES_MAX_OPEN',
     }),
+    ahead: count(10, 100_000).default(2000).meta({
+      description:
+        'Requests of one batch that are in the queue at once; the others follow as these end.',
+      env: 'SLOTKEEPER_BATCHES_AHEAD',
+    }),
     maxWindowMs: ms(60_000, 30 * DAY_MS)
       .default(7 * DAY_MS)
       .meta({

@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'file_in_use',
   'files_full',
   'batch_not_found',
+  'batch_ended',
   'batches_full',
   // where it should go
   'model_not_found',

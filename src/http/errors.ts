@@ -37,6 +37,7 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   file_in_use: 409,
   files_full: 403,
   batch_not_found: 404,
+  batch_ended: 400,
   batches_full: 429,
   model_not_found: 404,
   provider_not_available: 404,

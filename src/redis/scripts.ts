@@ -54,6 +54,8 @@ export interface Scripts {
   readonly journal: AssembledScript;
   /** Hands out the sessions whose cut is due. */
   readonly journal_due: AssembledScript;
+  /** Batches and the outcomes of their lines. */
+  readonly batches: AssembledScript;
 }
 
 const TICK = {
@@ -249,6 +251,13 @@ const JOURNAL_DUE = {
   argLists: [],
 } as const;
 
+const BATCHES = {
+  keys: ['batch', 'batch_lines', 'batches', 'batches_open', 'batches_due', 'file'],
+  keyLists: [],
+  args: ['head', 'id', 'tenant', 'words', 'more'],
+  argLists: ['item'],
+} as const;
+
 /** Assembles every script and checks its header; throws where Lua and TypeScript disagree. */
 export function loadScripts(): Scripts {
   const scripts = {
@@ -269,6 +278,7 @@ export function loadScripts(): Scripts {
     files: assemble('files.lua'),
     journal: assemble('journal.lua'),
     journal_due: assemble('journal_due.lua'),
+    batches: assemble('batches.lua'),
   };
   checkHeader(scripts.tick, TICK);
   checkHeader(scripts.configure, CONFIGURE);
@@ -287,5 +297,6 @@ export function loadScripts(): Scripts {
   checkHeader(scripts.files, FILES);
   checkHeader(scripts.journal, JOURNAL);
   checkHeader(scripts.journal_due, JOURNAL_DUE);
+  checkHeader(scripts.batches, BATCHES);
   return scripts;
 }

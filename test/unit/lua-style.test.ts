@@ -172,7 +172,11 @@ describe('the keys of every script', () => {
         const ofDeferral = deferralScriptKeys(deferral);
         const all = { ...inSnakeCase(keys), ...scriptKeys(keys), ...ofDeferral };
         const ofDaemon = { costsim_batch: keys.costsimBatch('d1') };
-        const ofOne = { file: keys.file('f1'), batch: keys.batch('b1') };
+        const ofOne = {
+          file: keys.file('f1'),
+          batch: keys.batch('b1'),
+          batch_lines: keys.batchLines('b1'),
+        };
         const ofSession = journalKeys(keys, 'team/s1');
         const own = { ...ofDaemon, ...ofOne, ...ofSession };
         const wholeLists = { ...lists, retired, drift: driftKeys(keys) };
