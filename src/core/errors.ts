@@ -29,6 +29,8 @@ export const ERROR_CODES = [
   'batch_not_found',
   'batch_ended',
   'batches_full',
+  // messages of sessions
+  'journal_exhausted',
   // where it should go
   'model_not_found',
   'provider_not_available',
@@ -51,6 +53,7 @@ export const ERROR_CODES = [
   'budget_stop',
   'breaker_open',
   'lane_busy',
+  'journal_full',
   'no_account_for_model',
   'recovering',
   'store_unavailable',

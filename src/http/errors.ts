@@ -59,6 +59,8 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   budget_stop: 429,
   breaker_open: 503,
   lane_busy: 429,
+  journal_full: 429,
+  journal_exhausted: 409,
   no_account_for_model: 503,
   recovering: 503,
   store_unavailable: 503,
