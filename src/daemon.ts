@@ -19,7 +19,7 @@ import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
 import { Registration } from './gateway/registration.ts';
-import { gatewayRules, runProviders, type RulesParts } from './gateway/rules.ts';
+import { gatewayRules, runProviders, tellOfSlots, type RulesParts } from './gateway/rules.ts';
 import { observeRollout } from './http/rollout-telemetry.ts';
 import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
@@ -205,6 +205,7 @@ async function startGateway(
   });
   observeArms({ gateway: gateway.events, scheduler: rollout.scheduler.events }, rollout);
   warnOfRuns(gateway.events, logger);
+  tellOfSlots(config, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
 }

@@ -3,6 +3,7 @@
 // of the schema and not after them; what the schema refuses it passes over.
 import { z } from 'zod';
 import { checkCosts } from './costs-check.ts';
+import { checkDeferral } from './deferral-check.ts';
 import type { Fault, OptionPath } from './faults.ts';
 import { checkRedis } from './redis-schema.ts';
 import { checkLocal } from './store-loss-schema.ts';
@@ -48,6 +49,7 @@ export function crossCheck(tree: unknown): readonly Fault[] {
     ...checkTenants(tree),
     ...checkRedis(tree),
     ...checkLocal(tree),
+    ...checkDeferral(tree),
     ...checkRolloutsOf(tree, view.data),
   ];
 }

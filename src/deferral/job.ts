@@ -65,5 +65,5 @@ export type JobRun =
     }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
-/** Runs one job in process. Never rejects; an abort by `signal` ends as `deferred`. */
+/** Runs one job in process. Rejects for defects alone; an abort by `signal` ends as `deferred`. */
 export type RunJob = (job: DeferredJob, signal: AbortSignal) => Promise<JobRun>;

@@ -94,9 +94,8 @@ export class Deferral implements Service {
     checkJob(job, this.#options.config);
     const { key, tenant } = job;
     // A look before the payload is written; the store decides.
-    const known = key === undefined ? undefined : await this.#store.idOf(tenant, key);
-    const view = known === undefined ? undefined : await this.#store.find(known);
-    if (view) return { kind: 'known', job: view };
+    const known = key === undefined ? undefined : await this.findByKey(tenant, key);
+    if (known) return { kind: 'known', job: known };
     if (await this.#store.isFull()) return this.#full(job);
     const [submission] = await this.submitMany([job]);
     return submission ?? this.#full(job);
@@ -116,6 +115,12 @@ export class Deferral implements Service {
   async find(tenant: string | undefined, id: string): Promise<JobView | undefined> {
     const job = await this.#store.find(id);
     return tenant === undefined || job?.tenant === tenant ? job : undefined;
+  }
+
+  /** The job that a tenant submitted under a key. */
+  async findByKey(tenant: string, key: string): Promise<JobView | undefined> {
+    const id = await this.#store.idOf(tenant, key);
+    return id === undefined ? undefined : this.#store.find(id);
   }
 
   /** Undefined while the job has not ended. */

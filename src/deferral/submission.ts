@@ -37,8 +37,8 @@ export function checkJob(job: NewJob, config: DeferralConfig): void {
   if (webhook !== undefined) checkWebhook(webhook, config.webhook.hosts);
 }
 
-/** Only hosts that the configuration names are ever called. */
-function checkWebhook(url: string, hosts: readonly string[]): void {
+/** Only hosts that the configuration names are ever called. Throws `invalid_request`. */
+export function checkWebhook(url: string, hosts: readonly string[]): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const isHttp = parsed?.protocol === 'https:' || parsed?.protocol === 'http:';
   if (parsed && isHttp && parsed.username + parsed.password === '' && hosts.includes(parsed.host)) {

@@ -1,9 +1,9 @@
 // What the caller of a request, or its route, says about deferring it: in which stage, under which key,
 // and who is told of its end. It refuses what cannot be deferred; it parks nothing.
 import type { SlotNames } from '../config/slots.ts';
-import { isRequestId } from '../core/domain.ts';
 import { AppError } from '../core/errors.ts';
 import type { DeferredRequest } from '../deferral/job.ts';
+import { checkWebhook } from '../deferral/submission.ts';
 import { TO_UPSTREAM } from '../upstream/headers.ts';
 import type { Asked } from './asked.ts';
 import type { Destination } from './destination.ts';
@@ -17,6 +17,8 @@ export interface ParkingRules {
   readonly retryAfterMs: number;
   readonly maxPayloadBytes: number;
   readonly maxAnswerBytes: number;
+  /** Those that may be told of the end of a job. */
+  readonly webhookHosts: readonly string[];
 }
 
 export interface DeferWish {
@@ -31,8 +33,8 @@ const STAGE = 'x-slotkeeper-defer';
 const WEBHOOK = 'x-slotkeeper-defer-webhook';
 
 /**
- * Undefined for a request that gets the ordinary answer or error: most do. Throws `invalid_params` or
- * `deferral_disabled` for one that asks for what cannot be.
+ * Undefined for a request that gets the ordinary answer or error: most do. Throws `invalid_params`,
+ * `invalid_request` or `deferral_disabled` for one that asks for what cannot be.
  */
 export function deferWishOf(
   exchange: Exchange,
@@ -41,10 +43,12 @@ export function deferWishOf(
 ): DeferWish | undefined {
   const { headers } = exchange.req;
   const stage = stageOf(textOf(headers[STAGE]), destination, rules);
-  if (stage === undefined) return undefined;
+  if (stage === undefined || rules === undefined) return undefined;
   checkKind(exchange, asked);
   const key = checkedKey(textOf(headers['idempotency-key']));
-  return { stage, key, webhook: textOf(headers[WEBHOOK]) };
+  const webhook = textOf(headers[WEBHOOK]);
+  if (webhook !== undefined) checkWebhook(webhook, rules.webhookHosts);
+  return { stage, key, webhook };
 }
 
 function stageOf(
@@ -77,9 +81,11 @@ function checkKind({ endpoint }: Exchange, { wantsStream, contentType }: Asked):
   throw new AppError('invalid_params', message, { param: STAGE });
 }
 
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
 function checkedKey(key: string | undefined): string | undefined {
-  if (key === undefined || isRequestId(key)) return key;
-  const message = 'An idempotency key is 1 to 128 printable ASCII characters without spaces.';
+  if (key === undefined || KEY.test(key)) return key;
+  const message = 'An idempotency key is 1 to 255 printable ASCII characters without spaces.';
   throw new AppError('invalid_params', message, { param: 'idempotency-key' });
 }
 

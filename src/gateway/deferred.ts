@@ -1,6 +1,5 @@
 // Deferred jobs, run as requests from inside: by the terms that their tenants have now, behind all that is
 // live. What becomes of them is told to who keeps them: deferral/.
-import { nanoid } from 'nanoid';
 import { slotOf, type SlotNames } from '../config/slots.ts';
 import { DEFAULT_TENANT } from '../core/domain.ts';
 import { AppError, type ErrorCode } from '../core/errors.ts';
@@ -31,7 +30,7 @@ export interface RunJobDeps {
 }
 
 /**
- * Runs a job by the terms that its tenant has now, behind all of that tenant's live requests. Each try
+ * Rejects for defects alone. Runs a job by the terms that its tenant has now, behind all of that tenant's live requests. Each try
  * has a lease of its own: that of a daemon that died may still be held.
  */
 export function createRunJob(deps: RunJobDeps): RunJob {
@@ -43,7 +42,7 @@ export function createRunJob(deps: RunJobDeps): RunJob {
     const end = await deps.serveInner(job.request, {
       principal,
       priority: LOWEST_PRIORITY,
-      leaseId: `${job.id}.${job.deferrals}.${nanoid(8)}`,
+      leaseId: `${job.id}.${job.tries}`,
       signal,
       maxAnswerBytes: deps.deferral.maxAnswerBytes,
     });
@@ -79,6 +78,8 @@ function runOf(end: InnerEnd): JobRun {
     return { kind: 'answered', answer: { status, headers, body: body.toString('utf8') } };
   }
   const { code, retryAfterMs = SOON_MS } = end.error;
+  // A defect of ours is no end of the job: whoever keeps it counts it, and asks an operator in the end.
+  if (code === 'internal') throw end.error;
   return OURS.has(code) ? { kind: 'deferred', error: code, retryAfterMs } : failedBy(end.error);
 }
 

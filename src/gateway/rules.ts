@@ -2,12 +2,14 @@
 // runs. Made at start-up and for each change of it; how they are applied is the heart's, charge.ts's and run.ts's matter.
 import { DEFAULT_OUTPUT_TOKENS } from '../config/costs-schema.ts';
 import type { Config } from '../config/schema.ts';
+import { substitution } from '../config/slots.ts';
 import { loadPriceTable } from '../costs/price-table.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AdmissionPolicy } from '../scheduler/admission.ts';
 import { limitsOf } from '../tenants/limits.ts';
 import { RunProviders, type RunProvidersOptions } from '../sessions/run-provider.ts';
 import type { ChargeRules } from './charge.ts';
+import type { ParkingRules } from './defer-wish.ts';
 import type { EstimatorParts } from './estimating.ts';
 import type { GatewayRules } from './gateway.ts';
 import type { RunRules } from './run.ts';
@@ -47,7 +49,26 @@ export async function gatewayRules(
     waitKeepAliveMs,
     maxBodyBytes,
     writeIdleTimeoutMs,
+    parking: parkingRules(config),
   };
+}
+
+/** To be called once, at the start: a slot without a route is served by another one's. */
+export function tellOfSlots(
+  { deferral, routes }: Pick<Config, 'deferral' | 'routes'>,
+  logger: Pick<Logger, 'info'>,
+): void {
+  const told = deferral.enabled ? substitution(deferral.slots, routes) : undefined;
+  if (told !== undefined) logger.info(told);
+}
+
+/** Undefined where deferral is off. */
+function parkingRules({ deferral }: Config): ParkingRules | undefined {
+  const { enabled, stages, webhook, slots } = deferral;
+  const { retryAfterMs, maxPayloadBytes, maxAnswerBytes } = deferral;
+  if (!enabled) return undefined;
+  const bounds = { retryAfterMs, maxPayloadBytes, maxAnswerBytes };
+  return { ...bounds, slots, stages: new Set(Object.keys(stages)), webhookHosts: webhook.hosts };
 }
 
 /** Warns of models without a price, once, with their names. */

@@ -5,9 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
-import type { UpstreamTimeouts } from '../../src/config/schema.ts';
+import type { Config, UpstreamTimeouts } from '../../src/config/schema.ts';
 import type { FinishedRequest } from '../../src/gateway/events.ts';
-import type { ParkingRules } from '../../src/gateway/defer-wish.ts';
 import type { EstimatorParts } from '../../src/gateway/estimating.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { admissionOf, gatewayRules, runProviders } from '../../src/gateway/rules.ts';
@@ -21,7 +20,7 @@ import { createMetrics } from '../../src/metrics/registry.ts';
 import { cellKeys } from '../../src/redis/keys.ts';
 import { insightInto } from '../../src/scheduler/insight.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
-import { startTenants } from '../../src/tenants/service.ts';
+import { startTenants, type Tenants } from '../../src/tenants/service.ts';
 import type { TestRedis } from './redis.ts';
 
 export const UPSTREAM_KEY = 'upstream-credential-1';
@@ -39,8 +38,6 @@ export interface TestGatewayOptions {
   /** Nothing waits unless told otherwise. */
   readonly waitMs?: number;
   readonly waitKeepAliveMs?: number;
-  /** Absent: nothing can be deferred. */
-  readonly parking?: ParkingRules;
   /** Absent: `v1` estimates alone. */
   readonly estimators?: EstimatorParts;
   /** More of the configuration, over what is there; a function of the upstream's origin. */
@@ -56,6 +53,8 @@ export interface TestGateway {
   readonly gateway: Gateway;
   readonly scheduler: Scheduler;
   readonly files: Files;
+  readonly tenants: Tenants;
+  readonly config: Config;
   /** Summaries of all finished requests so far. */
   readonly finished: readonly FinishedRequest[];
   /** The next one that finishes. */
@@ -86,17 +85,18 @@ export async function startGateway(
     scheduler,
     ...(await gatewayRules(config, { runs, logger, estimators: options.estimators })),
     waitMs: options.waitMs ?? 0,
-    parking: options.parking,
     waitKeepAliveMs: options.waitKeepAliveMs ?? 0,
   });
   const finished: FinishedRequest[] = [];
   gateway.events.on('finished', (summary) => finished.push(summary));
   const files = new Files({ redis, cell, keyStyle: 'plain', config: () => config.files });
+  const shared = { redis, keyStyle: 'plain', config, limits: scheduler, logger } as const;
+  const tenants = await startTenants(shared);
   const app = createApp({
     config,
     version: '0.0.0',
     scheduler,
-    tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
+    tenants,
     insight: insightInto({ redis, cell, keyStyle: 'plain' }),
     proxy: createProxyRouter(gateway, { files: serveFiles({ files, config }) }),
     metrics: createMetrics({ version: '0.0.0' }),
@@ -126,6 +126,8 @@ export async function startGateway(
     gateway,
     scheduler,
     files,
+    tenants,
+    config,
     finished,
     nextFinished: () => new Promise((resolve) => gateway.events.once('finished', resolve)),
     inFlight: async () => {

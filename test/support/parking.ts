@@ -1,17 +1,18 @@
-// Parking for tests of live requests: the configuration's rules with round figures, and a lot that keeps
-// its jobs in memory. Where jobs really wait is tested with the daemon.
-import type { ParkingRules } from '../../src/gateway/defer-wish.ts';
+// Parking for tests of live requests: a configuration with small bounds, and a lot that keeps its jobs
+// in memory.
 import type { ParkedJob, ParkingLot, ToPark } from '../../src/gateway/parking.ts';
 
 export const HALF_AN_HOUR_MS = 1_800_000;
 
-export const PARKING: ParkingRules = {
-  stages: new Set(['summarize', 'classify']),
-  slots: { deep: 'deep', primary: 'primary' },
-  retryAfterMs: HALF_AN_HOUR_MS,
-  maxPayloadBytes: 4096,
-  maxAnswerBytes: 100_000,
-};
+/** Of the configuration. */
+export const PARKING = {
+  deferral: {
+    enabled: true,
+    stages: { summarize: {}, classify: {} },
+    maxPayloadBytes: 4096,
+    maxAnswerBytes: 100_000,
+  },
+} as const;
 
 export interface TestLot extends ParkingLot {
   /** What was parked, in order. */

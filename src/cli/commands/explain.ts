@@ -1,6 +1,7 @@
 // `slotkeeper explain`: why a request would be granted, queued or refused now, account by account.
 import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig } from '../../config/load.ts';
+import { slotOf, type NamedSlot } from '../../config/slots.ts';
 import { DEFAULT_TENANT } from '../../core/domain.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Explanation } from '../../scheduler/explain.ts';
@@ -25,7 +26,7 @@ export function register(program: Command): void {
     .option('--session <id>', 'the session that the request would name')
     .option('--json', 'print JSON')
     .action(async (route: string, options: ExplainOptions) => {
-      const { targets, ttlMs } = await settingsOf(route);
+      const { targets, ttlMs, slot } = await settingsOf(route);
       const { tenant, session: id } = options;
       const session = id === undefined ? undefined : { id, ttlMs };
       const tokens = wholeNumber('--tokens', options.tokens);
@@ -33,8 +34,9 @@ export function register(program: Command): void {
       const explanation = await withCell(options, (source) => {
         return insightInto(source).explain({ targets, tenant, tokens, reserveMicro, session });
       });
-      const text = options.json === true ? JSON.stringify(explanation, null, 2) : undefined;
-      console.log(text ?? describe(explanation));
+      const isJson = options.json === true;
+      const told = isJson ? JSON.stringify({ ...explanation, slot }, null, 2) : undefined;
+      console.log(told ?? [...aboutSlot(slot), describe(explanation)].join('\n'));
     });
 }
 
@@ -44,14 +46,21 @@ function wholeNumber(option: string, text: string): number {
 }
 
 async function settingsOf(route: string) {
-  const { routes, sessions } = await loadConfig({ env: process.env });
+  const { routes, sessions, deferral } = await loadConfig({ env: process.env });
   const { ttlMs } = sessions;
-  const targets = routes.get(route)?.targets;
+  const slot = deferral.enabled ? slotOf(route, deferral.slots, routes) : undefined;
+  const targets = routes.get(slot?.alias ?? route)?.targets;
   if (targets !== undefined) {
-    return { ttlMs, targets: targets.map(({ pool, model }) => ({ pool, model })) };
+    return { ttlMs, slot, targets: targets.map(({ pool, model }) => ({ pool, model })) };
   }
   const known = [...routes.keys()].join(', ') || '(none)';
   throw new AppError('model_not_found', `No such route is configured; there are: ${known}.`);
+}
+
+function aboutSlot(slot: NamedSlot | undefined): readonly string[] {
+  if (slot === undefined) return [];
+  const instead = slot.insteadOf && `, for no route of the slot ${slot.insteadOf} is configured`;
+  return [`slot ${slot.slot}: route ${slot.alias}${instead ?? ''}`];
 }
 
 function describe({ decision, reason, retryAfterMs, ...about }: Explanation): string {

@@ -76,6 +76,16 @@ export const explanationSchema = z
         preferred: z.string().optional().meta({ description: 'The account that served it last.' }),
       })
       .optional(),
+    slot: z
+      .strictObject({
+        slot: z.enum(['deep', 'primary']),
+        alias: z.string().meta({ description: 'The route that serves it.' }),
+        insteadOf: z.enum(['deep', 'primary']).optional().meta({
+          description: 'What was asked for, and has no route.',
+        }),
+      })
+      .optional()
+      .meta({ description: 'The named slot that the route is, where work may be deferred.' }),
     queue: z.strictObject({ waiting: z.number(), estimatedWaitMs: z.number() }),
     budgets: z.array(budgetSchema),
     accounts: z.array(

@@ -1,6 +1,7 @@
 // What the admin API tells of the cell: explanations, budgets and spend. It decides nothing.
 import type { Router } from 'express';
 import type { Config } from '../../config/schema.ts';
+import { slotOf } from '../../config/slots.ts';
 import { AppError } from '../../core/errors.ts';
 import type { SpendRow } from '../../scheduler/budgets.ts';
 import type { Insight } from '../../scheduler/insight.ts';
@@ -9,7 +10,7 @@ import { refuseMethod } from './json-body.ts';
 import { parse } from './validation.ts';
 
 export interface InsightRoutesDeps {
-  readonly config: Pick<Config, 'routes' | 'budget' | 'sessions'>;
+  readonly config: Pick<Config, 'routes' | 'budget' | 'sessions' | 'deferral'>;
   readonly insight: Insight;
 }
 
@@ -24,14 +25,17 @@ export function addInsightRoutes(router: Router, { config, insight }: InsightRou
         { ...req.query },
         'query',
       );
-      const known = config.routes.get(route);
+      const { enabled, slots } = config.deferral;
+      const slot = enabled ? slotOf(route, slots, config.routes) : undefined;
+      const known = config.routes.get(slot?.alias ?? route);
       if (known === undefined) {
         throw new AppError('model_not_found', 'No such route is configured.', { param: 'route' });
       }
       const targets = known.targets.map(({ pool, model }) => ({ pool, model }));
       const { ttlMs } = config.sessions;
       const named = session === undefined ? undefined : { id: session, ttlMs };
-      res.json(await insight.explain({ targets, tenant, tokens, reserveMicro, session: named }));
+      const asked = { targets, tenant, tokens, reserveMicro, session: named };
+      res.json({ ...(await insight.explain(asked)), ...(slot && { slot }) });
     })
     .all(refuseMethod(['GET']));
   router

@@ -23,7 +23,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 export interface AdminRouterDeps {
   readonly config: Pick<
     Config,
-    'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts' | 'sessions'
+    'admin' | 'server' | 'tenants' | 'routes' | 'budget' | 'accounts' | 'sessions' | 'deferral'
   >;
   readonly scheduler: HealthKeeper;
   readonly insight: Insight;

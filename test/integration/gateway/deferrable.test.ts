@@ -27,7 +27,11 @@ interface Deferring {
 }
 
 async function deferring(origin: string, options: SickPoolOptions = {}): Promise<Deferring> {
-  const proxy = await aSickPool(store, { a1: origin }, { parking: PARKING, ...options });
+  const proxy = await aSickPool(
+    store,
+    { a1: origin },
+    { ...options, more: { ...PARKING, ...options.more } },
+  );
   const lot = aLot();
   proxy.gateway.parkAt(lot);
   return { proxy, lot };

@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { answering, FAILING_UPSTREAMS } from '../../support/failing-upstreams.ts';
-import type { TestGatewayOptions } from '../../support/gateway.ts';
 import { aLot, PARKING, type TestLotOptions } from '../../support/parking.ts';
 import { aProxy, errorOf, expectSlotBack, post } from '../../support/proxy.ts';
 import { useRedis } from '../../support/redis.ts';
@@ -17,10 +16,10 @@ const busy = answering(503);
 
 async function parking(
   script: Script = busy,
-  options: Partial<TestGatewayOptions> = {},
+  { file = {} }: { readonly file?: object } = {},
   lotOptions: TestLotOptions = {},
 ) {
-  const { proxy, upstream } = await aProxy(store, script, { parking: PARKING, ...options });
+  const { proxy, upstream } = await aProxy(store, script, { file: { ...PARKING, ...file } });
   const lot = aLot(lotOptions);
   proxy.gateway.parkAt(lot);
   const send = (headers: Record<string, string> = {}, body: object = {}): Promise<Response> => {
@@ -188,7 +187,7 @@ describe('who asks', () => {
     const responses = await Promise.all([
       post(proxy, { path: '/v1/audio/transcriptions', headers, body: form }),
       post(proxy, { path: '/v1/audio/speech', headers }),
-      defer({ 'idempotency-key': 'k'.repeat(200) }),
+      defer({ 'idempotency-key': 'k'.repeat(300) }),
     ]);
 
     const params = await Promise.all(
@@ -286,7 +285,7 @@ describe('an answer that is cut after it began', () => {
 
   it('goes to its client as it came where it is not to be deferred', async () => {
     const origin = await FAILING_UPSTREAMS['closes within its body']();
-    const { proxy } = await aProxy(store, busy, { parking: PARKING, upstream: origin });
+    const { proxy } = await aProxy(store, busy, { file: PARKING, upstream: origin });
     proxy.gateway.parkAt(aLot());
 
     const cut = post(proxy).then((response) => response.text());

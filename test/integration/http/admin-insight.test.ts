@@ -47,6 +47,19 @@ describe('GET /admin/explain', () => {
     });
   });
 
+  it('says which route serves a slot that has none', async () => {
+    const targets = [{ pool: 'openai', model: 'gpt-4' }];
+    const file = { ...FILE, deferral: { enabled: true }, routes: { primary: { targets } } };
+    const { proxy } = await aProxy(store, undefined, { file });
+
+    const { body } = await ask(proxy, '/explain?route=deep');
+
+    expect(body).toMatchObject({
+      decision: 'granted',
+      slot: { slot: 'primary', alias: 'primary', insteadOf: 'deep' },
+    });
+  });
+
   it('says that the budget would refuse', async () => {
     const { proxy } = await aProxy(store, undefined, { file: FILE });
 
