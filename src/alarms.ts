@@ -13,6 +13,7 @@ import type { CostControl } from './costsim/service.ts';
 import type { SchedulerEmitter } from './core/events.ts';
 import type { Service } from './core/service.ts';
 import type { Logger } from './log/logger.ts';
+import { oncePer } from './log/once-per.ts';
 import type { AlertMetrics } from './metrics/alert-metrics.ts';
 import type { KeyStyle } from './redis/keys.ts';
 import type { BudgetView } from './scheduler/budgets.ts';
@@ -213,14 +214,4 @@ function observeOutbox(
   events.on('storeFailed', (event) => {
     if (storeFailed()) logger.warn('the store did not take alerts; they are kept', event);
   });
-}
-
-/** Whether its caller's turn has come again. */
-function oncePer(intervalMs: number): () => boolean {
-  let lastAtMs = -Infinity;
-  return () => {
-    if (performance.now() - lastAtMs < intervalMs) return false;
-    lastAtMs = performance.now();
-    return true;
-  };
 }

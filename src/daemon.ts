@@ -10,6 +10,7 @@ import {
   type RunningCostControl,
 } from './cost-control.ts';
 import type { EstimatorCanary } from './estimator-canary.ts';
+import { startDeferring } from './deferring.ts';
 import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
@@ -237,6 +238,11 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   const tenants = await startTenants({ ...store, config, limits: scheduler, logger });
   config.onReplaced(() => tenants.directory.configured());
   config.onReplaced((next) => logger.setLevel(next.log.level));
+  const deferring = await startDeferring({
+    ...{ ...store, config, gateway, scheduler, logger },
+    directory: tenants.directory,
+  });
+  cleanup.add(() => deferring.stop());
   let draining = false;
   const app = createApp({
     config,
@@ -246,6 +252,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     costControl: cost.costControl,
     canary: canary.store,
     outbox: alarms.outbox,
+    deferral: deferring.deferral,
     tenants,
     insight,
     proxy: createProxyRouter(gateway),
@@ -274,7 +281,8 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     draining = true;
     logger.info('draining', { running: gateway.running, held: scheduler.held() });
     if (server.listening) stopAccepting(server);
-    await gateway.drain(config.server.shutdownGraceMs);
+    // Both have the same grace: a parked job that runs is one of the gateway's requests.
+    await Promise.all([gateway.drain(config.server.shutdownGraceMs), deferring.stop()]);
     await closeConnections(server, { open, graceMs: LAST_ANSWERS_MS });
   });
   return listen(server, config.server);

@@ -49,6 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'index.ts': [...GROUND, 'upstream'],
   'reload.ts': GROUND,
   'alarms.ts': [...GROUND, 'alerts', 'costsim', 'metrics'],
+  'deferring.ts': [...BELOW_GATEWAY, 'gateway', 'http'],
   'open-store.ts': [...GROUND, 'cleanup.ts'],
   'leading.ts': [...GROUND, 'leader', 'metrics'],
   'cost-control.ts': [...BELOW_GATEWAY, 'gateway', 'http', 'estimator-canary.ts'],
@@ -62,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'leading.ts',
     'cost-control.ts',
     'estimator-canary.ts',
+    'deferring.ts',
   ],
   'main.ts': [...BELOW_DAEMON, 'daemon.ts', 'banner.ts', 'reload.ts'],
 };

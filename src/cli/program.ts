@@ -9,6 +9,7 @@ import { register as registerCluster } from './commands/cluster.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerCostsim } from './commands/costsim.ts';
 import { register as registerCounters } from './commands/counters.ts';
+import { register as registerDeferred } from './commands/deferred.ts';
 import { register as registerExplain } from './commands/explain.ts';
 import { register as registerKeys } from './commands/keys.ts';
 import { register as registerLoad } from './commands/load.ts';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
     registerCostsim,
     registerCanary,
     registerAlerts,
+    registerDeferred,
     registerProvenance,
     registerSim,
     registerLoad,

@@ -22,6 +22,8 @@ export const ERROR_CODES = [
   'account_not_found',
   'directory_full',
   'alert_not_found',
+  'job_not_found',
+  'job_not_waiting',
   // files and batches
   'file_not_found',
   'file_in_use',

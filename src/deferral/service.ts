@@ -7,6 +7,7 @@ import type { Service } from '../core/service.ts';
 import { DeferralEmitter } from './events.ts';
 import type { DeferredRequest, JobOutcome, RunJob } from './job.ts';
 import { Pulse } from './pulse.ts';
+import { Listing, type Depths, type JobPage, type ListQuery } from './listing.ts';
 import { JobQueues } from './queue.ts';
 import type { JobView } from './record.ts';
 import { DeferralStore, type Drain, type DrainProgress } from './store.ts';
@@ -46,6 +47,7 @@ export class Deferral implements Service {
   readonly #options: DeferralOptions;
   readonly #store: DeferralStore;
   readonly #queues: JobQueues;
+  readonly #listing: Listing;
   readonly #pulse: Pulse;
   #stopping = false;
 
@@ -54,6 +56,7 @@ export class Deferral implements Service {
     const { redis, config, lockMs, daemon } = options;
     const { events } = this;
     this.#store = new DeferralStore(options);
+    this.#listing = new Listing(redis, this.#store.keys);
     const runner = new JobRunner({
       ...options,
       events,
@@ -123,6 +126,15 @@ export class Deferral implements Service {
     return id === undefined ? undefined : this.#store.find(id);
   }
 
+  list(query: ListQuery): Promise<JobPage> {
+    return this.#listing.list(query);
+  }
+
+  /** How many jobs of the cell stand where. */
+  depths(): Promise<Depths> {
+    return this.#listing.depths(Object.keys(this.#options.config.stages));
+  }
+
   /** Undefined while the job has not ended. */
   outcomeOf(job: JobView): Promise<JobOutcome | undefined> {
     return this.#store.outcomeOf(job);
@@ -168,7 +180,7 @@ export class Deferral implements Service {
     const { config } = this.#options;
     const parts = jobs.map((job) => ({
       ...job,
-      id: `dfr_${nanoid()}`,
+      id: newId(),
       record: recordOf(job, config),
     }));
     await this.#queues.add(parts);
@@ -193,6 +205,11 @@ export class Deferral implements Service {
     this.events.emit('refused', { stage });
     return { kind: 'full', retryAfterMs: FULL_RETRY_MS };
   }
+}
+
+/** They sort by the time of their submission, as this daemon's clock has it. */
+function newId(): string {
+  return `dfr_${Date.now().toString(36).padStart(9, '0')}${nanoid(14)}`;
 }
 
 /** As the store has just written it. */

@@ -12,6 +12,7 @@ import type { ReloadResult } from '../config/reloading.ts';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { CostControl } from '../costsim/service.ts';
+import type { Deferral } from '../deferral/service.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { Insight } from '../scheduler/insight.ts';
@@ -24,6 +25,7 @@ import { isStrangePath, requestFault } from './request-faults.ts';
 import { createAdminRouter, type AdminRouterDeps } from './routes/admin.ts';
 import { createCostsimRouter } from './routes/costsim.ts';
 import { createCanaryRouter, type CanaryRouterDeps } from './routes/canary.ts';
+import { createDeferredRouter } from './routes/deferred.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
@@ -41,6 +43,8 @@ export interface AppDeps {
   readonly canary?: CanaryRouterDeps['canary'] | undefined;
   /** Absent where nobody is told of alerts. */
   readonly outbox?: AdminRouterDeps['outbox'];
+  /** Absent where nothing is deferred. */
+  readonly deferral?: Deferral | undefined;
   readonly tenants: Tenants;
   readonly insight: Insight;
   /** Everything below /v1. */
@@ -65,7 +69,7 @@ export function createApp(deps: AppDeps): Express {
 
   const refuseOthers = refuseOtherOrigins({ needsKey: () => directory.needsKey });
   app.use(inOneLayer(observeUnproxied(deps.onFinished), refuseStrangePaths, refuseOthers));
-  app.use('/v1', inOneLayer(guard, deps.proxy));
+  app.use('/v1', inOneLayer(guard, ...deferredRoutes(deps), deps.proxy));
   // Behind the proxy: its answers are an upstream's and its path is the hot one.
   app.use(helmet(HEADERS));
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
@@ -100,6 +104,10 @@ function setUp(app: Express): void {
   app.set('query parser', 'simple');
   app.enable('case sensitive routing');
   app.enable('strict routing');
+}
+
+function deferredRoutes({ deferral, onFinished }: AppDeps): readonly RequestHandler[] {
+  return deferral === undefined ? [] : [createDeferredRouter({ deferral, onFinished })];
 }
 
 function schedulerRoutes(deps: AppDeps): Router {

@@ -33,6 +33,8 @@ const STATUSES: Readonly<Record<ErrorCode, number>> = {
   account_not_found: 404,
   directory_full: 409,
   alert_not_found: 404,
+  job_not_found: 404,
+  job_not_waiting: 409,
   file_not_found: 404,
   file_in_use: 409,
   files_full: 403,

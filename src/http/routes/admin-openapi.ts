@@ -26,6 +26,7 @@ import {
 } from './admin-openapi-live.ts';
 import { costsimPaths } from './costsim-openapi.ts';
 import { canaryPaths } from './canary-openapi.ts';
+import { adminDeferredPaths } from './deferred-openapi.ts';
 import { answer, json } from './openapi-parts.ts';
 
 export interface AdminOpenApiOptions {
@@ -58,6 +59,7 @@ export function createAdminDocument({
       ...costsimPaths(),
       ...canaryPaths(),
       ...alertPaths(),
+      ...adminDeferredPaths(),
     },
   });
 }

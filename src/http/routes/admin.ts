@@ -8,6 +8,7 @@ import type { Insight } from '../../scheduler/insight.ts';
 import type { Tenants } from '../../tenants/service.ts';
 import { requireAdminToken } from '../admin-auth.ts';
 import { addAlertRoutes, type AlertRoutesDeps } from './admin-alerts.ts';
+import { addAdminDeferredRoutes, type AdminDeferredDeps } from './admin-deferred.ts';
 import { addBreakerRoutes, type HealthKeeper } from './admin-breakers.ts';
 import { addInsightRoutes } from './admin-insight.ts';
 import { addKeyRoutes } from './admin-keys.ts';
@@ -30,6 +31,7 @@ export interface AdminRouterDeps {
   readonly tenants: Tenants;
   readonly rollout?: Pick<Rollout, 'switches' | 'rollouts' | 'stats'> | undefined;
   readonly outbox?: AlertRoutesDeps['outbox'];
+  readonly deferral?: AdminDeferredDeps['deferral'];
   readonly version: string;
   readonly reload?: (() => Promise<ReloadResult>) | undefined;
 }
@@ -50,7 +52,8 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   addBreakerRoutes(router, deps);
   addReloadRoute(router, deps);
   addAlertRoutes(router, { outbox: deps.outbox });
-  const { config, rollout } = deps;
+  const { config, rollout, deferral } = deps;
+  addAdminDeferredRoutes(router, { config, deferral });
   if (rollout !== undefined) {
     addSwitchRoutes(router, { config, switches: rollout.switches });
     addRolloutRoutes(router, rollout);

@@ -8,6 +8,7 @@ import {
 } from 'zod-openapi';
 import { z } from 'zod';
 import { V2_BREAKERS } from '../../core/events.ts';
+import { deferredPaths } from './deferred-openapi.ts';
 import { answer, errorAnswers, json } from './openapi-parts.ts';
 import { laneHoldSchema, renewedSchema, slotSchema } from './scheduler-schemas.ts';
 import {
@@ -42,7 +43,7 @@ export function createOpenApiDocument(options: OpenApiOptions): ReturnType<typeo
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
       },
     },
-    paths: { ...slotPaths(schemas), ...daemonPaths() },
+    paths: { ...slotPaths(schemas), ...deferredPaths(), ...daemonPaths() },
   });
 }
 

@@ -2,6 +2,7 @@
 import { Router } from 'express';
 import { describe, expect, it } from 'vitest';
 import { addAlertRoutes } from '../../../src/http/routes/admin-alerts.ts';
+import { addAdminDeferredRoutes } from '../../../src/http/routes/admin-deferred.ts';
 import { addBreakerRoutes } from '../../../src/http/routes/admin-breakers.ts';
 import { addInsightRoutes } from '../../../src/http/routes/admin-insight.ts';
 import { addKeyRoutes } from '../../../src/http/routes/admin-keys.ts';
@@ -26,6 +27,7 @@ function existingRoutes(): string[] {
   addBreakerRoutes(router, { insight: unused, scheduler: unused, config: unused });
   addInsightRoutes(router, { config: unused, insight: unused });
   addAlertRoutes(router, { outbox: unused });
+  addAdminDeferredRoutes(router, { deferral: unused, config: unused });
   addReloadRoute(router, {});
   addRolloutRoutes(router, { rollouts: unused, stats: unused });
   addSwitchRoutes(router, { config: unused, switches: unused });

@@ -1,6 +1,7 @@
 // The API's description against the routes that exist, and against itself.
-import type { Router } from 'express';
+import { Router } from 'express';
 import { describe, expect, it } from 'vitest';
+import { addDeferredRoutes } from '../../../src/http/routes/deferred.ts';
 import { createHealthRouter } from '../../../src/http/routes/health.ts';
 import { createOpenApiDocument } from '../../../src/http/routes/openapi.ts';
 import { createSchedulerRouter } from '../../../src/http/routes/scheduler.ts';
@@ -31,7 +32,7 @@ function aDocument() {
 }
 
 describe('the OpenAPI document', () => {
-  it('describes every route of the Scheduler API and of health, and no others', () => {
+  it('describes every route of the Scheduler API, of deferred requests and of health, and no others', () => {
     const scheduler = createSchedulerRouter({
       scheduler: {
         ...{ tryAcquire: unused, renew: unused, move: unused },
@@ -49,7 +50,13 @@ describe('the OpenAPI document', () => {
       return Object.keys(item).map((method) => `${method} ${path}`);
     });
 
-    const existing = [...routesOf(scheduler, '/scheduler'), ...routesOf(health, '')];
+    const deferred = Router();
+    addDeferredRoutes(deferred, { deferral: {} as never, onFinished: unused });
+    const existing = [
+      ...routesOf(scheduler, '/scheduler'),
+      ...routesOf(health, ''),
+      ...routesOf(deferred, '/v1'),
+    ];
     expect(existing).toContain('post /scheduler/slots/{requestId}/renew');
     expect(existing).toContain('post /scheduler/slots/{requestId}/move');
     expect(described.sort()).toEqual(

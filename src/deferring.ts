@@ -1,0 +1,68 @@
+// Deferral as one part of a daemon: live requests are parked there, and parked ones are run by the
+// gateway as any other. Where it is off nothing of it runs.
+import type { Redis } from 'ioredis';
+import type { Config } from './config/schema.ts';
+import type { DeferralEmitter } from './deferral/events.ts';
+import { Deferral } from './deferral/service.ts';
+import type { OnEnded } from './deferral/worker.ts';
+import type { Service } from './core/service.ts';
+import { createRunJob, type RunJobDeps } from './gateway/deferred.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { createServeInner } from './gateway/inner.ts';
+import { statusOf } from './http/errors.ts';
+import type { Logger } from './log/logger.ts';
+import { oncePer } from './log/once-per.ts';
+
+export interface DeferringOptions {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly gateway: Gateway;
+  readonly directory: RunJobDeps['directory'];
+  readonly scheduler: { readonly id: string };
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Told of every end before it is acknowledged; at least once. */
+  readonly onEnded?: OnEnded;
+}
+
+export interface Deferring extends Pick<Service, 'stop'> {
+  /** Undefined where nothing is deferred. */
+  readonly deferral: Deferral | undefined;
+}
+
+const FAILURE_LINE_MS = 60_000;
+
+export async function startDeferring(options: DeferringOptions): Promise<Deferring> {
+  const { config, redis, gateway, directory, scheduler, logger, onEnded } = options;
+  if (!config.deferral.enabled) return OFF;
+  const serveInner = createServeInner({ gateway, statusOf });
+  const deferral = new Deferral({
+    ...{ redis, cell: config.scheduler.cell, config: config.deferral, daemon: scheduler.id },
+    run: createRunJob({ serveInner, directory, gateway, deferral: config.deferral }),
+    ...(onEnded && { onEnded }),
+    lockMs: config.scheduler.leaseMs,
+    graceMs: config.server.shutdownGraceMs,
+  });
+  logDeferral(deferral.events, logger);
+  gateway.parkAt(deferral);
+  await deferral.start();
+  return { deferral, stop: () => deferral.stop() };
+}
+
+const OFF: Deferring = { deferral: undefined, stop: () => Promise.resolve() };
+
+function logDeferral(events: DeferralEmitter, logger: DeferringOptions['logger']): void {
+  events.on('drained', (event) => logger.info('a stage is drained', event));
+  events.on('dead', (event) => logger.error('a deferred job waits for an operator', event));
+  const refused = oncePer(FAILURE_LINE_MS);
+  events.on('refused', (event) => {
+    if (refused()) logger.warn('no more jobs are taken: as many wait as may', event);
+  });
+  const storeFailed = oncePer(FAILURE_LINE_MS);
+  events.on('storeFailed', (event) => {
+    if (storeFailed()) logger.warn('deferred jobs are done again: the store did not serve', event);
+  });
+  const webhookFailed = oncePer(FAILURE_LINE_MS);
+  events.on('webhookFailed', (event) => {
+    if (event.givenUp || webhookFailed()) logger.warn('a webhook was not told of an end', event);
+  });
+}
