@@ -25,6 +25,7 @@
 --- @arg more string of the entry
 --- @arg item[] string of the entry, with their number in the head
 --- @reply a word, then what the entry tells
+--- @include lib/server_clock.lua
 --- @include batches/state.lua
 --- @include batches/lines.lua
 

@@ -10,7 +10,7 @@
 --- @key files ZSET "tenant TAB ms of its making TAB id" of files that are closed, in the order of these words
 --- @key files_used HASH tenant -> bytes; "tenant TAB n" -> files
 --- @key files_due ZSET id -> ms at which it goes
---- @arg head packed clock (negative: the server's), three numbers of the entry
+--- @arg head packed clock (negative: the server's), two numbers of the entry
 --- @arg id string
 --- @arg tenant string
 --- @arg name string
@@ -24,12 +24,10 @@
 --- @reply held
 --- @reply gone
 --- @reply of files_due: the ids of at most 100 files whose time has come
+--- @include lib/server_clock.lua
 
-local clock, first, second, third = struct.unpack('<dddd', arg_head)
-if clock < 0 then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local told, first, second = struct.unpack('<ddd', arg_head)
+local clock = server_clock.ms(told)
 local most_due = 100
 
 local function text(n)

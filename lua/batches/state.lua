@@ -3,11 +3,9 @@
 local ENDED = { completed = true, failed = true, expired = true, cancelled = true }
 
 function state.begin()
-  state.clock, state.keep_ms, state.ahead, state.first, state.second, state.third = struct.unpack('<dddddd', arg_head)
-  if state.clock < 0 then
-    local time = redis.call('TIME')
-    state.clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
+  local told
+  told, state.keep_ms, state.ahead, state.first, state.second, state.third = struct.unpack('<dddddd', arg_head)
+  state.clock = server_clock.ms(told)
 end
 
 --- Lua writes large numbers with an exponent.

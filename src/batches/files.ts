@@ -149,7 +149,7 @@ export class Files {
   async #call(entry: string, id: string, words: Words): Promise<readonly unknown[]> {
     const { redis, clock } = this.#options;
     const { numbers = [], tenant = '', name = '', purpose = '', chunk = '' } = words;
-    const head = Buffer.alloc(32);
+    const head = Buffer.alloc(24);
     [clock?.() ?? -1, ...numbers].forEach((number, i) => head.writeDoubleLE(number, 8 * i));
     const { files, filesUsed, filesDue } = this.#keys;
     const ours = { files, files_used: filesUsed, files_due: filesDue };
