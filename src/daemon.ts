@@ -26,7 +26,7 @@ import { createApp } from './http/app.ts';
 import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
 import { createProxyRouter } from './http/routes/proxy.ts';
 import { createHttpServer, setTimeouts } from './http/server.ts';
-import { warnOfRuns } from './http/run-warnings.ts';
+import { warnOfParking, warnOfRuns } from './http/run-warnings.ts';
 import { observeGateway, observePlainRequest } from './http/telemetry.ts';
 import { createLogger, type Logger } from './log/logger.ts';
 import { logScheduler } from './log/observe.ts';
@@ -206,6 +206,7 @@ async function startGateway(
   });
   observeArms({ gateway: gateway.events, scheduler: rollout.scheduler.events }, rollout);
   warnOfRuns(gateway.events, logger);
+  warnOfParking(gateway.events, logger);
   tellOfSlots(config, logger);
   cleanup.add(() => gateway.stop());
   return gateway;

@@ -31,3 +31,8 @@ export {
 } from './core/domain.ts';
 export type { SchedulerEvents } from './core/events.ts';
 export { isDeferrableError } from './upstream/outcome.ts';
+export {
+  StageDeferred,
+  stageDeferredIn,
+  type StageDeferredDetails,
+} from './core/stage-deferred.ts';

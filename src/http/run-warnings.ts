@@ -1,5 +1,5 @@
-// Warns of what keeps requests from their runs, at most once a minute each: a caller that sends the
-// wrong form sends it with every request. The session's id itself is never written.
+// Warns of what keeps requests from their runs, and from being parked, at most once a minute each: a
+// caller that sends the wrong form sends it with every request. The session's id itself is never written.
 import type { GatewayEmitter } from '../gateway/events.ts';
 import type { LogFields, Logger } from '../log/logger.ts';
 
@@ -20,6 +20,21 @@ export function warnOfRuns(
   });
   events.on('sessionWithoutRun', ({ source }) => warnOfSession({ source }));
   events.on('runNotRemembered', ({ error }) => warnOfMemory({ error }));
+}
+
+/** Subscribes for the life of the emitter, which is the daemon's. Who is full says so itself. */
+export function warnOfParking(
+  events: GatewayEmitter,
+  logger: Logger,
+  now: () => number = () => performance.now(),
+): void {
+  const warn = seldom(now, (requests, fields) => {
+    const message = 'a request could not be parked, and got its ordinary answer or error';
+    logger.warn(message, { requests, ...fields });
+  });
+  events.on('notParked', ({ stage, error }) => {
+    if (error !== undefined) warn({ stage, error });
+  });
 }
 
 type Warn = (requests: number, fields: LogFields) => void;

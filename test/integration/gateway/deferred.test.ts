@@ -1,7 +1,9 @@
 // Deferred jobs from end to end: parked by live requests, tried again at their time by the very gateway
 // that parked them, with what their tenant may do now, and never by a lesser model.
 // @module-tag redis_required
+import OpenAI from 'openai';
 import { onTestFinished, describe, expect, it } from 'vitest';
+import { StageDeferred, stageDeferredIn } from '../../../src/client/index.ts';
 import type { Deferral } from '../../../src/deferral/service.ts';
 import { startSimulator } from '../../../src/sim/server.ts';
 import { heardOf } from '../../support/deferrals.ts';
@@ -43,6 +45,22 @@ async function answerOf(deferral: Deferral, id: string) {
 }
 
 describe('work whose upstream is away', () => {
+  it('is a typed error for those who use an SDK', async () => {
+    const { proxy } = await aProxy(store, answering(503), { file: ON });
+    const deferral = await defersTo(proxy, store);
+    const openai = new OpenAI({ baseURL: `${proxy.url}/v1`, apiKey: 'any', maxRetries: 0 });
+
+    const answer = await openai.chat.completions.create(
+      { model: 'gpt-4', messages: [{ role: 'user', content: 'hello' }] },
+      { headers: { 'x-slotkeeper-defer': 'summarize' } },
+    );
+
+    const told = stageDeferredIn(answer);
+    expect(told).toBeInstanceOf(StageDeferred);
+    expect(told).toMatchObject({ reason: 'gpt-4_unavailable:Http503', retryAfterMinutes: 30 });
+    expect(await deferral.find('default', told?.id ?? '')).toMatchObject({ status: 'deferred' });
+  });
+
   it('waits for half an hour by the clock, and is answered when its upstream is back', async () => {
     const time = { ms: 1_790_000_000_000 };
     let script: Script = answering(503);

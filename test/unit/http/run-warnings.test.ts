@@ -1,8 +1,9 @@
-// Sessions that give no run: told, but not with every request, and without the session itself.
+// Sessions that give no run, and requests that could not be parked: told, but not with every request, and
+// without the session itself.
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { GatewayEmitter } from '../../../src/gateway/events.ts';
-import { warnOfRuns } from '../../../src/http/run-warnings.ts';
+import { warnOfParking, warnOfRuns } from '../../../src/http/run-warnings.ts';
 import { createLogger } from '../../../src/log/logger.ts';
 
 const MINUTE_MS = 60_000;
@@ -11,7 +12,9 @@ function aListener() {
   const stream = new PassThrough();
   const events = new GatewayEmitter();
   const clock = { nowMs: 0 };
-  warnOfRuns(events, createLogger({ level: 'warn', stream }), () => clock.nowMs);
+  const logger = createLogger({ level: 'warn', stream });
+  warnOfRuns(events, logger, () => clock.nowMs);
+  warnOfParking(events, logger, () => clock.nowMs);
   const lines = () =>
     String(stream.read() ?? '')
       .split('\n')
@@ -41,5 +44,18 @@ describe('a session without a run', () => {
     events.emit('runNotRemembered', { error: new Error('away') });
 
     expect(lines()).toHaveLength(2);
+  });
+});
+
+describe('a request that could not be parked', () => {
+  it('is warned of where something failed, and not where there was no room', () => {
+    const { events, lines } = aListener();
+
+    events.emit('notParked', { stage: 'summarize', error: undefined });
+    events.emit('notParked', { stage: 'classify', error: new Error('away') });
+
+    const written = lines();
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatchObject({ level: 'warn', stage: 'classify', requests: 1 });
   });
 });
