@@ -15,6 +15,7 @@ import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
+import { startJournaling } from './journaling.ts';
 import { startLeading } from './leading.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
@@ -237,6 +238,8 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   observeRollout(rollout.events, telemetry);
   const source = { redis: store.redis, cell: config.scheduler.cell, keyStyle: store.keyStyle };
   const tenants = await startTenants({ ...store, config, limits: scheduler, logger });
+  const asking = { ...store, config, scheduler, gateway };
+  const journaling = await startJournaling({ ...asking, ...tenants, metrics, logger });
   config.onReplaced(() => tenants.directory.configured());
   config.onReplaced((next) => logger.setLevel(next.log.level));
   const deferring = await startDeferring({
@@ -255,6 +258,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     outbox: alarms.outbox,
     deferral: deferring.deferral,
     tenants,
+    journal: journaling.journal,
     insight,
     proxy: createProxyRouter(gateway),
     metrics,
@@ -286,5 +290,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     await Promise.all([gateway.drain(config.server.shutdownGraceMs), deferring.stop()]);
     await closeConnections(server, { open, graceMs: LAST_ANSWERS_MS });
   });
+  // First of all: draining would wait for what it asks.
+  cleanup.add(() => journaling.stop());
   return listen(server, config.server);
 }

@@ -30,6 +30,7 @@ import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
 import { createSchedulerRouter, type SchedulerRouterDeps } from './routes/scheduler.ts';
+import { createSessionRouter, isSessionPath, type SessionRouterDeps } from './routes/sessions.ts';
 
 export interface AppDeps {
   readonly config: Config;
@@ -47,7 +48,9 @@ export interface AppDeps {
   readonly deferral?: Deferral | undefined;
   readonly tenants: Tenants;
   readonly insight: Insight;
-  /** Everything below /v1. */
+  /** Absent where messages of sessions are not kept. */
+  readonly journal?: SessionRouterDeps['journal'];
+  /** Everything else below /v1. */
   readonly proxy: RequestHandler;
   readonly metrics: Metrics;
   readonly collect: () => Promise<void>;
@@ -69,7 +72,7 @@ export function createApp(deps: AppDeps): Express {
 
   const refuseOthers = refuseOtherOrigins({ needsKey: () => directory.needsKey });
   app.use(inOneLayer(observeUnproxied(deps.onFinished), refuseStrangePaths, refuseOthers));
-  app.use('/v1', inOneLayer(guard, ...deferredRoutes(deps), deps.proxy));
+  app.use('/v1', inOneLayer(guard, ...deferredRoutes(deps), besideSessions(deps)));
   // Behind the proxy: its answers are an upstream's and its path is the hot one.
   app.use(helmet(HEADERS));
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
@@ -116,6 +119,15 @@ function schedulerRoutes(deps: AppDeps): Router {
   const { maxLeaseMs } = config.scheduler;
   router.get('/openapi.json', serveOpenApi({ version, maxLeaseMs }));
   return router;
+}
+
+/** No layer of their own: requests of the proxy would pass it, too. */
+function besideSessions({ journal, config, proxy }: AppDeps): RequestHandler {
+  const sessions = createSessionRouter({ journal, config });
+  return (req, res, next) => {
+    if (isSessionPath(req.url)) sessions(req, res, next);
+    else void proxy(req, res, next);
+  };
 }
 
 /**

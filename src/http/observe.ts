@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { requestIdOf } from '../gateway/request-id.ts';
 
-export type PlainPath = 'scheduler' | 'admin' | 'health' | 'metrics' | 'other';
+export type PlainPath = 'scheduler' | 'admin' | 'sessions' | 'health' | 'metrics' | 'other';
 
 export interface PlainRequest {
   /** What the answer's x-request-id would say: for correlation only. */
@@ -25,9 +25,12 @@ export function observeUnproxied(report: Report): RequestHandler {
   };
 }
 
+/** Journals of sessions, which ask no upstream. */
+const SESSIONS = /^\/v1\/sessions(?:[/?]|$)/;
+
 /** Whether the gateway serves this URL. */
 export function isProxied(url: string): boolean {
-  return url.startsWith('/v1/');
+  return url.startsWith('/v1/') && !SESSIONS.test(url);
 }
 
 export function reportEnd(req: Request, res: Response, report: Report): void {
@@ -44,7 +47,9 @@ export function reportEnd(req: Request, res: Response, report: Report): void {
 }
 
 function pathKindOf(req: IncomingMessage & { readonly originalUrl?: string }): PlainPath {
-  const [, first] = /^\/([a-z]+)(?:[/?]|$)/.exec(req.originalUrl ?? req.url ?? '') ?? [];
+  const url = req.originalUrl ?? req.url ?? '';
+  if (SESSIONS.test(url)) return 'sessions';
+  const [, first] = /^\/([a-z]+)(?:[/?]|$)/.exec(url) ?? [];
   if (first === 'scheduler' || first === 'admin' || first === 'metrics') return first;
   return first === 'healthz' || first === 'health' || first === 'readyz' ? 'health' : 'other';
 }

@@ -9,6 +9,7 @@ import { canaryMetrics } from './canary-metrics.ts';
 import { alertMetrics } from './alert-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
+import { journalMetrics } from './journal-metrics.ts';
 import { leaderMetrics } from './leader-metrics.ts';
 import { sessionMetrics } from './session-metrics.ts';
 import {
@@ -42,6 +43,7 @@ export function createMetrics(build: { readonly version: string }) {
     ...estimateMetrics(registry),
     ...schedulerMetrics(registry),
     ...sessionMetrics(registry),
+    ...journalMetrics(registry),
     ...queueMetrics(registry),
     ...rolloutMetrics(registry),
     ...storeMetrics(registry),
