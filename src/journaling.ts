@@ -87,14 +87,14 @@ function observeJournal(
   { metrics, logger }: Pick<JournalingOptions, 'metrics' | 'logger'>,
 ): void {
   for (const result of ['added', 'known']) metrics.journalMessages.inc({ result }, 0);
-  for (const by of ['model', 'forced', 'flush']) metrics.journalCells.inc({ by }, 0);
-  for (const why of ['wait', ...INVALID_ANSWERS]) metrics.journalHeld.inc({ why }, 0);
+  for (const by of ['model', 'forced', 'flush']) metrics.journalCells.inc({ reason: by }, 0);
+  for (const why of ['wait', ...INVALID_ANSWERS]) metrics.journalHeld.inc({ reason: why }, 0);
   events.on('appended', ({ added, known }) => {
     metrics.journalMessages.inc({ result: 'added' }, added);
     metrics.journalMessages.inc({ result: 'known' }, known);
   });
-  events.on('cut', ({ by, cells }) => metrics.journalCells.inc({ by }, cells));
-  events.on('held', ({ invalid = 'wait' }) => metrics.journalHeld.inc({ why: invalid }));
+  events.on('cut', ({ by, cells }) => metrics.journalCells.inc({ reason: by }, cells));
+  events.on('held', ({ invalid = 'wait' }) => metrics.journalHeld.inc({ reason: invalid }));
   events.on('stale', () => metrics.journalStale.inc());
   const deferred = oncePer(FAILURE_LINE_MS);
   events.on('stageDeferred', (event) => {

@@ -15,13 +15,13 @@ export function journalMetrics(registry: Registry) {
     journalCells: new Counter({
       name: 'slotkeeper_journal_cells_total',
       help: 'Cells that were made of buffered messages, by who decided: the model, the bound of the buffer (forced), or a flush.',
-      labelNames: ['by'],
+      labelNames: ['reason'],
       registers,
     }),
     journalHeld: new Counter({
       name: 'slotkeeper_journal_held_total',
       help: 'Answers of the boundary model that cut nothing: it would wait (wait), or what is wrong with the answer.',
-      labelNames: ['why'],
+      labelNames: ['reason'],
       registers,
     }),
     journalDeferred: new Counter({

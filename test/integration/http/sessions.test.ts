@@ -95,7 +95,7 @@ describe('the journal of a session', () => {
 
     expect(upstream.seen).toHaveLength(1);
     expect(upstream.seen[0]).toMatchObject({ url: '/v1/chat/completions' });
-    expect(metrics).toContain('slotkeeper_journal_cells_total{by="model"} 1');
+    expect(metrics).toContain('slotkeeper_journal_cells_total{reason="model"} 1');
   });
 
   it('says when its model failed, and when it is asked again', async () => {
