@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'reload.ts': GROUND,
   'alarms.ts': [...GROUND, 'alerts', 'costsim', 'metrics'],
   'deferring.ts': [...BELOW_GATEWAY, 'gateway', 'http'],
+  'batching.ts': [...GROUND, 'batches', 'deferral', 'http'],
   'open-store.ts': [...GROUND, 'cleanup.ts'],
   'journaling.ts': [...BELOW_GATEWAY, 'gateway', 'http'],
   'leading.ts': [...GROUND, 'leader', 'metrics'],
@@ -58,6 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'daemon.ts': [
     ...BELOW_DAEMON,
     'alarms.ts',
+    'batching.ts',
     'cleanup.ts',
     'reload.ts',
     'open-store.ts',
