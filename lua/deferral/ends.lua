@@ -26,7 +26,7 @@ function ends.finish()
     return { 'already' }
   end
   ends.record(id, record, kind, outcome)
-  return { 'ended' }
+  return { 'ended', terms.clock }
 end
 
 --- A job has no further try before it is given up.

@@ -34,6 +34,8 @@ export interface Lent {
 
 export interface QueuesOptions {
   readonly redis: Redis;
+  /** Waits for the store while that is away; for the workers alone. */
+  readonly working: Redis;
   /** What the queues' keys begin with. */
   readonly prefix: string;
   readonly config: DeferralConfig;
@@ -57,7 +59,6 @@ export class JobQueues {
   readonly #asking: Redis;
   readonly #queues: ReadonlyMap<string, Queue<Payload>>;
   readonly #running = new Map<string, AbortController>();
-  #working: Redis | undefined;
   #workers: readonly Worker<Payload>[] = [];
 
   constructor(options: QueuesOptions) {
@@ -124,9 +125,7 @@ export class JobQueues {
 
   /** Works from here on. */
   start(): void {
-    const { redis, prefix, config, lockMs, onError } = this.#options;
-    const connection = queueConnection(redis, 'working');
-    this.#working = connection;
+    const { working: connection, prefix, config, lockMs, onError } = this.#options;
     this.#workers = Object.keys(config.stages).map((stage) => {
       const work = (job: Job<Payload>, token?: string) => this.#work(stage, job, token);
       const worker = new Worker<Payload>(queueName(stage), work, {
@@ -166,7 +165,6 @@ export class JobQueues {
       this.abort();
       if (!(await within(cutMs))) await Promise.allSettled(workers.map((one) => one.close(true)));
     }
-    this.#working?.disconnect();
   }
 
   /** Idempotent. */

@@ -8,6 +8,7 @@ import { DeferralEmitter } from './events.ts';
 import type { DeferredRequest, JobOutcome, RunJob } from './job.ts';
 import { Pulse } from './pulse.ts';
 import { Listing, type Depths, type JobPage, type ListQuery } from './listing.ts';
+import { queueConnection } from '../redis/queue-connection.ts';
 import { JobQueues } from './queue.ts';
 import type { JobView } from './record.ts';
 import { DeferralStore, type Drain, type DrainProgress } from './store.ts';
@@ -49,6 +50,7 @@ export class Deferral implements Service {
   readonly #queues: JobQueues;
   readonly #listing: Listing;
   readonly #pulse: Pulse;
+  readonly #working: Redis;
   #stopping = false;
 
   constructor(options: DeferralOptions) {
@@ -57,17 +59,27 @@ export class Deferral implements Service {
     const { events } = this;
     this.#store = new DeferralStore(options);
     this.#listing = new Listing(redis, this.#store.keys);
+    // What a run has brought is kept in memory until the store can take it.
+    this.#working = queueConnection(redis, 'working');
     const runner = new JobRunner({
       ...options,
       events,
-      store: this.#store,
+      store: this.#store.over(this.#working),
       onEnded: options.onEnded ?? (() => Promise.resolve()),
       isStopping: () => this.#stopping,
     });
     const onError = (error: Error): void => void events.emit('storeFailed', { error });
     const prefix = this.#store.keys.queues;
     const work = runner.work.bind(runner);
-    this.#queues = new JobQueues({ redis, prefix, config, lockMs, work, onError });
+    this.#queues = new JobQueues({
+      redis,
+      working: this.#working,
+      prefix,
+      config,
+      lockMs,
+      work,
+      onError,
+    });
     const beat = (concurrency: number) =>
       this.#store.beat(daemon, { concurrency, running: this.#queues.running });
     this.#pulse = new Pulse({
@@ -90,6 +102,7 @@ export class Deferral implements Service {
     await this.#pulse.stop();
     await this.#queues.stop({ graceMs: this.#options.graceMs ?? 0, cutMs: CUT_MS });
     await this.#queues.close();
+    this.#working.disconnect();
   }
 
   /** Rejects with what is wrong with the job, or as the store does. Then it may have been taken. */
@@ -148,7 +161,7 @@ export class Deferral implements Service {
   /** One that runs is cut. False where it has ended, or is not there. */
   async cancel(id: string, message = 'The job was cancelled.'): Promise<boolean> {
     const ending = { kind: 'cancelled', code: 'cancelled', message } as const;
-    const ended = (await this.#store.finish(id, ending)) === 'ended';
+    const ended = (await this.#store.finish(id, ending)) !== undefined;
     if (ended) this.#queues.abort([id]);
     return ended;
   }

@@ -113,10 +113,11 @@ export class DeferralStore {
     return { nowMs: Number(now), submitted };
   }
 
-  /** The first one is the one. */
-  async finish(id: string, ending: Ending): Promise<'ended' | 'already' | 'gone'> {
-    const [tag] = await this.#call('finish', [], [id, ending.kind, JSON.stringify(ending)]);
-    return String(tag) as 'ended' | 'already' | 'gone';
+  /** The first one is the one; undefined where there was one already, or no such job is there. */
+  async finish(id: string, ending: Ending): Promise<JobOutcome | undefined> {
+    const texts = [id, ending.kind, JSON.stringify(ending)];
+    const [tag, now] = await this.#call('finish', [], texts);
+    return String(tag) === 'ended' ? { ...ending, endedAtMs: Number(now) } : undefined;
   }
 
   /** `untried`: it was given back by a daemon that stops. Undefined where it is not out any more. */

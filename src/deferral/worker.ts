@@ -31,17 +31,20 @@ export class JobRunner {
 
   /** Rejects as the store does; then the same job is worked on again. */
   async work(lent: Lent): Promise<'done' | 'back'> {
-    const job = await this.#options.store.find(lent.id);
+    const { store } = this.#options;
+    const job = await store.find(lent.id);
     if (job?.status !== 'running') return await this.#leave(job);
     const hasCostADaemon = lent.stalls > job.stalls;
     if (!hasCostADaemon || (await this.#fail(lent, DAEMON_LOST, lent.stalls)) === 'again') {
-      await this.#run(job, lent);
+      const outcome = await this.#run(job, lent);
+      if (outcome !== undefined) return await this.#acknowledge(job, outcome);
     }
-    // Read again: somebody else may have ended it.
-    return await this.#leave(await this.#options.store.find(lent.id), lent.signal);
+    // Read again: it was put back, or somebody else has ended it.
+    return await this.#leave(await store.find(lent.id), lent.signal);
   }
 
-  async #run(job: JobView, lent: Lent): Promise<void> {
+  /** The outcome, where this run has brought it. */
+  async #run(job: JobView, lent: Lent): Promise<JobOutcome | undefined> {
     const { request, tries, signal } = lent;
     let run: JobRun;
     try {
@@ -49,10 +52,11 @@ export class JobRunner {
     } catch (error) {
       // It must not: this is a defect, so it is counted against the job and tried again.
       await this.#fail(lent, INTERNAL + (error instanceof Error ? error.name : 'Error'));
-      return;
+      return undefined;
     }
-    if (run.kind !== 'deferred') await this.#options.store.finish(job.id, endingOf(run));
-    else if (!signal.aborted || this.#options.isStopping()) await this.#defer(job, run);
+    if (run.kind !== 'deferred') return await this.#options.store.finish(job.id, endingOf(run));
+    if (!signal.aborted || this.#options.isStopping()) await this.#defer(job, run);
+    return undefined;
   }
 
   async #fail({ id, stage }: Lent, reason: string, stalls?: number): Promise<string> {
@@ -70,13 +74,17 @@ export class JobRunner {
       // Its lock was lost. Where that is so, BullMQ takes nothing from us; else it lends it again.
       throw new Error('a job was taken from its worker');
     }
-    const { store, events, onEnded } = this.#options;
-    const outcome = await store.outcomeOf(job);
-    if (outcome === undefined) return job.endedAtMs === undefined ? 'back' : 'done';
-    await onEnded(job, outcome);
+    if (job.endedAtMs === undefined) return 'back';
+    const outcome = await this.#options.store.outcomeOf(job);
+    return outcome === undefined ? 'done' : await this.#acknowledge(job, outcome);
+  }
+
+  async #acknowledge(job: JobView, outcome: JobOutcome): Promise<'done'> {
+    const { events, onEnded } = this.#options;
+    const { kind, endedAtMs } = outcome;
+    await onEnded({ ...job, status: kind, endedAtMs }, outcome);
     const { id, stage, submittedAtMs } = job;
-    const ageMs = outcome.endedAtMs - submittedAtMs;
-    events.emit('ended', { id, stage, kind: outcome.kind, ageMs });
+    events.emit('ended', { id, stage, kind, ageMs: endedAtMs - submittedAtMs });
     return 'done';
   }
 
