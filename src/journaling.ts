@@ -2,6 +2,8 @@
 // gateway's ordinary way, and what it says about itself is counted and logged. Off, nothing of it runs.
 import type { LiveConfig } from './config/live.ts';
 import type { Service } from './core/service.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import type { Histories } from './gateway/history.ts';
 import { createServeInner, type InnerDeps, type InnerEnd } from './gateway/inner.ts';
 import { statusOf } from './http/errors.ts';
 import type { AskModel, ModelAnswer } from './journal/ask.ts';
@@ -18,7 +20,7 @@ export interface JournalingOptions extends Pick<
   'redis' | 'keyStyle' | 'scheduler'
 > {
   readonly config: LiveConfig;
-  readonly gateway: InnerDeps['gateway'];
+  readonly gateway: InnerDeps['gateway'] & Pick<Gateway, 'keepHistories'>;
   readonly directory: Pick<Directory, 'tenants' | 'anybody' | 'fresh'>;
   readonly metrics: JournalMetrics;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
@@ -34,7 +36,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const FAILURE_LINE_MS = 60_000;
 
 export async function startJournaling(options: JournalingOptions): Promise<Journaling> {
-  const { config, metrics, logger } = options;
+  const { config, gateway, metrics, logger } = options;
   if (!config.journal.enabled) return { journal: undefined, stop: () => Promise.resolve() };
   const journal = new Journal({
     ...options,
@@ -43,6 +45,7 @@ export async function startJournaling(options: JournalingOptions): Promise<Journ
     ask: askThrough(options),
   });
   observeJournal(journal.events, { metrics, logger });
+  gateway.keepHistories(historiesOf(journal, options));
   await journal.start();
   return { journal, stop: () => journal.stop() };
 }
@@ -51,7 +54,7 @@ export async function startJournaling(options: JournalingOptions): Promise<Journ
 export function askThrough({
   gateway,
   directory,
-}: Pick<JournalingOptions, 'gateway' | 'directory'>): AskModel {
+}: Pick<InnerDeps, 'gateway'> & Pick<JournalingOptions, 'directory'>): AskModel {
   const serve = createServeInner({ gateway, statusOf });
   return async ({ tenant, body }, signal) => {
     await directory.fresh();
@@ -60,6 +63,30 @@ export function askThrough({
     if (!principal.tenant.terms.enabled) return { kind: 'failed', error: 'forbidden' };
     const request = { path: '/v1/chat/completions', headers: {}, body };
     return answerOf(await serve(request, { principal, signal, maxAnswerBytes: MAX_ANSWER_BYTES }));
+  };
+}
+
+/** Each turn with the time of its request: what is said again later is another message. */
+function historiesOf(
+  journal: Journal,
+  { config, logger }: Pick<JournalingOptions, 'config' | 'logger'>,
+): Histories {
+  return {
+    read: async (of) => {
+      return (await journal.history(of)).map(({ role, content }) => ({ role, content }));
+    },
+    keep: async ({ tenant, session, messages, atMs }) => {
+      const kept = messages.map(({ role, content, sender }) => {
+        return { sender_id: sender, role, timestamp: atMs, content };
+      });
+      const { maxMessageBytes } = config.journal;
+      const isLong = kept.some((one) => Buffer.byteLength(JSON.stringify(one)) > maxMessageBytes);
+      if (isLong) logger.warn('a turn was not kept: a message of it is too long');
+      else
+        await journal.append({ tenant, session }, kept).catch((error: unknown) => {
+          logger.warn('a turn was not kept', { error });
+        });
+    },
   };
 }
 

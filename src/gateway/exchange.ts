@@ -39,7 +39,7 @@ export class Exchange {
   readonly startedAtMs = performance.now();
   /** Of a request that no client has sent. */
   readonly inner: Inner | undefined;
-  readonly #client: Answering;
+  #client: Answering;
   #kept: KeptAnswer | undefined;
 
   /** Where it stands in the list of running ones; that list's own. */
@@ -117,6 +117,11 @@ export class Exchange {
   /** Where its answer goes now. */
   get res(): Answering {
     return this.#kept ?? this.#client;
+  }
+
+  /** What its client sees goes through another side from here on. */
+  answerThrough(side: (client: Answering) => Answering): void {
+    this.#client = side(this.#client);
   }
 
   /** Its client sees nothing from here on, until whoever keeps the answer lets it through. */

@@ -18,6 +18,7 @@ import { GatewayEmitter } from './events.ts';
 import type { ParkingRules } from './defer-wish.ts';
 import type { Exchange } from './exchange.ts';
 import type { ParkingLot } from './parking.ts';
+import type { Histories } from './history.ts';
 import type { RunRules } from './run.ts';
 import { RunningList } from './running.ts';
 import { serve, type ServeContext } from './serve.ts';
@@ -64,6 +65,7 @@ export class Gateway implements Service {
   #context: ServeContext;
   #rules: GatewayRules;
   #lot: ParkingLot | undefined;
+  #histories: Histories | undefined;
   #draining = false;
   #onIdle: (() => void) | undefined;
 
@@ -105,12 +107,19 @@ export class Gateway implements Service {
     this.#context = this.#contextOf(this.#rules);
   }
 
+  /** Requests that come now may ask for their session's history. */
+  keepHistories(histories: Histories): void {
+    this.#histories = histories;
+    this.#context = this.#contextOf(this.#rules);
+  }
+
   #contextOf(rules: GatewayRules): ServeContext {
     const { waitMs, waitKeepAliveMs, routes, parking } = rules;
     const rollouts = this.#rollouts;
     return {
       ...rules,
       rollouts,
+      histories: this.#histories,
       slots: { scheduler: this.#scheduler, rollouts, waitMs, waitKeepAliveMs },
       places: { routes, providers: providersOf(rules.accounts.values()), slots: parking?.slots },
       lot: this.#lot,

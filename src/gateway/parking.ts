@@ -11,6 +11,7 @@ import type { Destination } from './destination.ts';
 import type { GatewayEmitter } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { answerTooLarge, KeptAnswer } from './kept-answer.ts';
+import { asksForHistory } from './history.ts';
 import { obstacleOf, type Obstacle } from './obstacle.ts';
 import { principalOf } from './principal.ts';
 
@@ -62,7 +63,8 @@ export function parkingOf(
   wanted: Wanted,
   context: ParkingContext,
 ): Parking | undefined {
-  if (exchange.inner !== undefined) return undefined;
+  // Inside nothing waits twice; a turn that is kept with its history is not parted from it.
+  if (exchange.inner !== undefined || asksForHistory(exchange.req.headers)) return undefined;
   const { parking: rules, lot } = context;
   const wish = deferWishOf(exchange, wanted, rules);
   if (wish === undefined || rules === undefined || lot === undefined) return undefined;

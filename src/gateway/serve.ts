@@ -3,7 +3,6 @@
 // `finally` settle and give the slot back, whatever happened.
 import type { FailoverLimits } from '../config/outcomes-schema.ts';
 import type { TargetConfig } from '../config/schema.ts';
-import type { SessionSource } from '../config/sessions-schema.ts';
 import { asAppError } from '../core/errors.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Lease } from '../scheduler/lease.ts';
@@ -18,13 +17,14 @@ import { chosenEstimator, Estimating, type GuessReason } from './estimating.ts';
 import type { Exchange } from './exchange.ts';
 import { reportOf, tryAccounts } from './failover.ts';
 import { parkingOf, type ParkingContext } from './parking.ts';
+import { asksForHistory, withHistory, type HistoryRules } from './history.ts';
 import { principalOf } from './principal.ts';
 import { tellProvenance } from './provenance.ts';
 import { takeSlot, type SlotRules } from './slot.ts';
 import { laneOf, sessionOf } from './session.ts';
 import { keepProvider, providerOfRun, runIn, stayWith, type RunRules } from './run.ts';
 
-export interface ServeContext extends ParkingContext {
+export interface ServeContext extends ParkingContext, HistoryRules {
   readonly slots: SlotRules;
   readonly upstream: UpstreamClient;
   /** By name. */
@@ -35,8 +35,6 @@ export interface ServeContext extends ParkingContext {
   /** Where a route does not have its own. */
   readonly failover: FailoverLimits;
   readonly rollouts?: Pick<Rollouts, 'routesFor' | 'armsOf' | 'armOfAccount'> | undefined;
-  /** Where a request names its session. */
-  readonly sessionFrom: readonly SessionSource[];
   readonly maxBodyBytes: number;
 }
 
@@ -47,7 +45,8 @@ export interface ServeContext extends ParkingContext {
  */
 export async function serve(exchange: Exchange, context: ServeContext): Promise<void> {
   const { req, endpoint } = exchange;
-  const body = await readBody(exchange, context.maxBodyBytes);
+  const sent = await readBody(exchange, context.maxBodyBytes);
+  const body = asksForHistory(req.headers) ? await withHistory(exchange, sent, context) : sent;
   exchange.receivedAtMs = performance.now();
   const asked = readAsked(body, req.headers['content-type'] ?? '', endpoint);
   exchange.session = sessionOf(req.headers, asked.sessions, context.sessionFrom);

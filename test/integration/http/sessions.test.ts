@@ -1,50 +1,18 @@
 // @module-tag redis_required
 // The journal over HTTP, in a whole daemon: what is kept and read, what is refused, and a model that is
 // asked through the gateway, by the tenant's own slots.
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { completionOf } from '../../support/journal-fleet.ts';
+import { describe, expect, it } from 'vitest';
+import { aDaemonWithJournal } from '../../support/journal-http.ts';
 import { useRedis } from '../../support/redis.ts';
-import { caller } from '../../support/scheduler-api.ts';
-import { parseConfig } from '../../../src/config/load.ts';
-import { startDaemon } from '../../../src/daemon.ts';
-import { startUpstream, type Script } from '../../support/upstream.ts';
+import type { Script } from '../../support/upstream.ts';
 
 const store = useRedis();
 const M = { sender_id: 'ann', role: 'user', timestamp: 1000, content: 'hello' };
 const AT = '/v1/sessions/chat%2017';
 
-const cutsAll: Script = (_seen, res) => {
-  res.writeHead(200, { 'content-type': 'application/json' });
-  res.end(completionOf({ reasoning: 'over', boundaries: [9], should_wait: false }));
-};
-
-async function aDaemon(journal: object = {}, script: Script = cutsAll) {
-  const upstream = await startUpstream(script);
-  const accounts = [{ name: 'a1', maxConcurrency: 1, credential: 'c' }];
-  const file = {
-    server: { port: 0 },
-    redis: { url: store.url },
-    scheduler: { cell: store.cell() },
-    log: { level: 'error' },
-    pools: { openai: { baseUrl: `${upstream.url}/v1`, models: ['small'], accounts } },
-    tenants: {
-      'team-a': { keys: ['key-of-team-a-0001'] },
-      'team-b': { keys: ['key-of-team-b-0001'] },
-    },
-    journal: { enabled: true, ...journal },
-  };
-  const config = parseConfig(JSON.stringify(file), { source: 'test', env: {} });
-  const daemon = await startDaemon({ config, env: {} });
-  onTestFinished(() => daemon.stop());
-  const call = caller(daemon.url);
-  const as = (team: string) => (method: string, path: string, body?: unknown) =>
-    call(method, path, body, { authorization: `Bearer key-of-${team}-0001` });
-  return { upstream, as, url: daemon.url, call: as('team-a') };
-}
-
 describe('the journal of a session', () => {
   it('keeps messages of its tenant, once each, and reads them in pages', async () => {
-    const { as, call } = await aDaemon();
+    const { as, call } = await aDaemonWithJournal(store);
     const messages = [M, { ...M, content: 'again' }, { ...M, timestamp: '2026-01-01T00:00:00Z' }];
 
     const first = await call('POST', `${AT}/messages`, { messages });
@@ -64,7 +32,7 @@ describe('the journal of a session', () => {
   });
 
   it('is flushed into a cell, read there, and deleted', async () => {
-    const { call } = await aDaemon();
+    const { call } = await aDaemonWithJournal(store);
     await call('POST', `${AT}/messages`, { messages: [M] });
 
     const flushed = await call('POST', `${AT}/flush`);
@@ -82,7 +50,7 @@ describe('the journal of a session', () => {
 
   it('is cut by a model that is asked as the tenant, with the tenant’s slots', async () => {
     const boundary = { route: 'small', minMessages: 2, everyMessages: 1 };
-    const { upstream, call, url } = await aDaemon({ boundary });
+    const { upstream, call, url } = await aDaemonWithJournal(store, { boundary });
     const messages = [M, { ...M, content: 'again' }];
 
     await call('POST', `${AT}/messages`, { messages });
@@ -104,7 +72,7 @@ describe('the journal of a session', () => {
       res.writeHead(503, { 'content-type': 'application/json' });
       res.end('{}');
     };
-    const { call } = await aDaemon({ boundary }, refusing);
+    const { call } = await aDaemonWithJournal(store, { boundary }, refusing);
 
     await call('POST', `${AT}/messages`, { messages: [M] });
     const cut = async () => ((await call('GET', `${AT}/messages`)).body as { cut: object }).cut;
@@ -128,7 +96,7 @@ describe('the journal refuses', () => {
     ['fields that it does not know', { messages: [{ ...M, id: 'x' }] }],
     ['too many at once', { messages: Array(101).fill(M) }],
   ])('%s', async (_name, body) => {
-    const { call } = await aDaemon();
+    const { call } = await aDaemonWithJournal(store);
 
     const answer = await call('POST', `${AT}/messages`, body);
 
@@ -143,7 +111,7 @@ describe('the journal refuses', () => {
     ['more than the buffer holds', 429, 'journal_full', { maxBuffered: 8 }, 'x'],
     ['more than the session holds', 409, 'journal_exhausted', { maxMessages: 8 }, 'x'],
   ])('%s', async (_name, status, code, journal, content) => {
-    const { call } = await aDaemon(journal);
+    const { call } = await aDaemonWithJournal(store, journal);
     const messages = Array.from({ length: 9 }, (_, i) => ({ ...M, content, timestamp: i }));
 
     const answer = await call('POST', `${AT}/messages`, { messages });
@@ -159,13 +127,13 @@ describe('the journal refuses', () => {
     ['GET', `${AT}/messages?limit=0`, 400],
     ['GET', `/v1/sessions/${'x'.repeat(1025)}/messages`, 400],
   ])('%s %s', async (method, path, status) => {
-    const { call } = await aDaemon();
+    const { call } = await aDaemonWithJournal(store);
 
     expect((await call(method, path)).status).toBe(status);
   });
 
   it('everything while it is off, which is the default', async () => {
-    const { call } = await aDaemon({ enabled: false });
+    const { call } = await aDaemonWithJournal(store, { enabled: false });
 
     const answer = await call('POST', `${AT}/messages`, { messages: [M] });
 
