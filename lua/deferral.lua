@@ -23,6 +23,7 @@
 --- @key deferral_turns HASH at, deficit TAB stage, tenant TAB stage -> turns.lua; drains; drain TAB number TAB what -> drains.lua
 --- @key due[] ZSET tenant TAB id -> due time in ms
 --- @key ready[] ZSET tenant TAB due time TAB id, of one score
+--- @key ages[] ZSET id -> ms at which it was submitted, of a stage's jobs that are neither dead nor ended
 --- @key wait[] LIST BullMQ's: jobs that a worker may take
 --- @key delayed[] ZSET BullMQ's: jobs that none may take
 --- @key marker[] ZSET BullMQ's: wakes a worker

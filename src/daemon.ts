@@ -243,7 +243,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   config.onReplaced(() => tenants.directory.configured());
   config.onReplaced((next) => logger.setLevel(next.log.level));
   const deferring = await startDeferring({
-    ...{ ...store, config, gateway, scheduler, logger },
+    ...{ ...store, config, gateway, scheduler, metrics, logger },
     directory: tenants.directory,
   });
   cleanup.add(() => deferring.stop());
@@ -269,9 +269,8 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
       onCollect: () => rollout.switches.tellWindows(),
-      readMore: async () => {
-        await Promise.all([cost.readMore(), canary.readMore(), alarms.collect()]);
-      },
+      readMore: () =>
+        readAll(cost.readMore(), canary.readMore(), alarms.collect(), deferring.collect()),
     }),
     logger,
     simulatorUrl: simUrl,
@@ -293,4 +292,8 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
   // First of all: draining would wait for what it asks.
   cleanup.add(() => journaling.stop());
   return listen(server, config.server);
+}
+
+async function readAll(...parts: readonly Promise<void>[]): Promise<void> {
+  await Promise.all(parts);
 }

@@ -9,9 +9,11 @@ import type { Service } from './core/service.ts';
 import { createRunJob, type RunJobDeps } from './gateway/deferred.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { createServeInner } from './gateway/inner.ts';
+import { collectDeferral, observeDeferral } from './http/deferral-telemetry.ts';
 import { statusOf } from './http/errors.ts';
 import type { Logger } from './log/logger.ts';
 import { oncePer } from './log/once-per.ts';
+import type { DeferralMetrics } from './metrics/deferral-metrics.ts';
 
 export interface DeferringOptions {
   readonly config: Config;
@@ -19,6 +21,7 @@ export interface DeferringOptions {
   readonly gateway: Gateway;
   readonly directory: RunJobDeps['directory'];
   readonly scheduler: { readonly id: string };
+  readonly metrics: DeferralMetrics;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Told of every end before it is acknowledged; at least once. */
   readonly onEnded?: OnEnded;
@@ -27,12 +30,15 @@ export interface DeferringOptions {
 export interface Deferring extends Pick<Service, 'stop'> {
   /** Undefined where nothing is deferred. */
   readonly deferral: Deferral | undefined;
+  /** Brings the gauges up to date. Never rejects. */
+  collect(): Promise<void>;
 }
 
 const FAILURE_LINE_MS = 60_000;
 
 export async function startDeferring(options: DeferringOptions): Promise<Deferring> {
-  const { config, redis, gateway, directory, scheduler, logger, onEnded } = options;
+  const { config, redis, gateway, directory, scheduler, metrics, logger } = options;
+  const { onEnded } = options;
   if (!config.deferral.enabled) return OFF;
   const serveInner = createServeInner({ gateway, statusOf });
   const deferral = new Deferral({
@@ -43,12 +49,22 @@ export async function startDeferring(options: DeferringOptions): Promise<Deferri
     graceMs: config.server.shutdownGraceMs,
   });
   logDeferral(deferral.events, logger);
+  const { stages, maxDepth } = config.deferral;
+  observeDeferral(deferral.events, { metrics, stages: Object.keys(stages) });
   gateway.parkAt(deferral);
   await deferral.start();
-  return { deferral, stop: () => deferral.stop() };
+  return {
+    deferral,
+    collect: () => collectDeferral(deferral, { metrics, maxDepth }),
+    stop: () => deferral.stop(),
+  };
 }
 
-const OFF: Deferring = { deferral: undefined, stop: () => Promise.resolve() };
+const OFF: Deferring = {
+  deferral: undefined,
+  collect: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
+};
 
 function logDeferral(events: DeferralEmitter, logger: DeferringOptions['logger']): void {
   events.on('drained', (event) => logger.info('a stage is drained', event));

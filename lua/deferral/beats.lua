@@ -19,6 +19,7 @@ local function expire()
     local record = jobs.read(id)
     if not record or record.outcome then
       redis.call('ZREM', key_deferral_expiries, id)
+      jobs.forget_age(id)
     elseif jobs.is_out(id) then
       redis.call('ZADD', key_deferral_expiries, jobs.text(terms.clock + STILL_RUNS_MS), id)
     else

@@ -32,7 +32,9 @@ end
 function jobs.wait(id, record, due)
   record.dueAtMs = math.floor(due)
   jobs.write(id, record)
-  redis.call('ZADD', key_due(terms.place[record.stage]), jobs.text(record.dueAtMs), jobs.member(record, id))
+  local place = terms.place[record.stage]
+  redis.call('ZADD', key_due(place), jobs.text(record.dueAtMs), jobs.member(record, id))
+  redis.call('ZADD', key_ages(place), jobs.text(record.submittedAtMs), id)
 end
 
 --- The same, wherever it was.
@@ -46,8 +48,19 @@ function jobs.unpark(id, record)
   redis.call('ZREM', key_deferral_out, id)
   redis.call('ZREM', key_deferral_dead, id)
   local place = terms.place[record.stage]
-  if place and redis.call('ZREM', key_due(place), jobs.member(record, id)) == 0 then
+  if not place then
+    return
+  end
+  redis.call('ZREM', key_ages(place), id)
+  if redis.call('ZREM', key_due(place), jobs.member(record, id)) == 0 then
     redis.call('ZREM', key_ready(place), jobs.ready_member(record.tenant, record.dueAtMs, id))
+  end
+end
+
+--- Of one whose record cannot be read: whatever its stage was.
+function jobs.forget_age(id)
+  for n = 0, terms.stage_count - 1 do
+    redis.call('ZREM', key_ages(n), id)
   end
 end
 

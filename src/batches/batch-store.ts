@@ -84,6 +84,12 @@ export class BatchStore {
     return { entries: found.filter((one) => one !== undefined), hasMore: page.hasMore };
   }
 
+  /** Batches of all tenants that have not ended. */
+  async open(): Promise<number> {
+    const counts = await this.#options.redis.hvals(this.#keys.batchesOpen);
+    return counts.reduce((sum, count) => sum + Number(count), 0);
+  }
+
   /** One that is due, for so long: nobody else takes it meanwhile. */
   async take(forMs: number): Promise<Taken | undefined> {
     const [kind, id, nowMs] = await this.#call('batch_take', '_', { numbers: [forMs] });

@@ -95,6 +95,11 @@ export class Batches implements Service {
     return await this.#store.list(tenant, paging);
   }
 
+  /** Batches of all tenants that have not ended. */
+  openCount(): Promise<number> {
+    return this.#store.open();
+  }
+
   /** Throws `batch_ended` for one that has nothing left to cancel. */
   async cancel(tenant: string, id: string): Promise<Batch | undefined> {
     const batch = await this.#store.find(tenant, id);

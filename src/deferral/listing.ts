@@ -29,6 +29,8 @@ export interface StageDepth {
   readonly ready: number;
   /** Of those that wait or are ready, the earliest due time; undefined without any. */
   readonly firstDueAtMs: number | undefined;
+  /** When the oldest one was submitted that is neither dead nor ended; undefined without any. */
+  readonly oldestSubmittedAtMs: number | undefined;
 }
 
 export interface Depths {
@@ -36,8 +38,6 @@ export interface Depths {
   readonly running: number;
   readonly dead: number;
   readonly ended: number;
-  /** When the job that is given up next was submitted; undefined without any. */
-  readonly oldestSubmittedAtMs: number | undefined;
 }
 
 const LOOKED_AT = 1000;
@@ -82,30 +82,31 @@ export class Listing {
   }
 
   async depths(stages: readonly string[]): Promise<Depths> {
-    const { out, dead, ended, expiries, deferred } = this.#keys;
+    const { out, dead, ended } = this.#keys;
     const redis = this.#redis;
-    const [ofStages, running, dying, over, first] = await Promise.all([
+    const [ofStages, running, dying, over] = await Promise.all([
       Promise.all(stages.map((stage) => this.#depthOf(stage))),
       redis.zcard(out),
       redis.zcard(dead),
       redis.zcard(ended),
-      redis.zrange(expiries, '0', '0'),
     ]);
-    const oldest = first[0] === undefined ? null : await redis.hget(deferred, first[0]);
-    const oldestSubmittedAtMs = readRecord(oldest)?.submittedAtMs;
-    return { stages: ofStages, running, dead: dying, ended: over, oldestSubmittedAtMs };
+    return { stages: ofStages, running, dead: dying, ended: over };
   }
 
   async #depthOf(stage: string): Promise<StageDepth> {
     const redis = this.#redis;
-    const { due, ready } = this.#keys;
-    const [waiting, isReady, first] = await Promise.all([
+    const { due, ready, ages } = this.#keys;
+    const [waiting, isReady, first, oldest] = await Promise.all([
       redis.zcard(due(stage)),
       redis.zcard(ready(stage)),
       redis.zrange(due(stage), '0', '0', 'WITHSCORES'),
+      redis.zrange(ages(stage), '0', '0', 'WITHSCORES'),
     ]);
-    const firstDueAtMs = first[1] === undefined ? undefined : Number(first[1]);
-    return { stage, waiting, ready: isReady, firstDueAtMs };
+    return {
+      ...{ stage, waiting, ready: isReady },
+      firstDueAtMs: scoreIn(first),
+      oldestSubmittedAtMs: scoreIn(oldest),
+    };
   }
 
   async #read(
@@ -126,6 +127,9 @@ export class Listing {
     });
   }
 }
+
+const scoreIn = ([, score]: readonly string[]): number | undefined =>
+  score === undefined ? undefined : Number(score);
 
 const encoded = (member: string): string => Buffer.from(member).toString('base64url');
 const decoded = (cursor: string): string => Buffer.from(cursor, 'base64url').toString();

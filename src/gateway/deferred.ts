@@ -12,13 +12,15 @@ import { obstacleOf } from './obstacle.ts';
 import { LOWEST_PRIORITY } from './slot.ts';
 
 /** What the daemon itself, or its store, brings upon a job: it is nobody's fault and soon over. */
-const OURS: ReadonlySet<ErrorCode> = new Set([
+export const OWN_TROUBLES: ReadonlySet<string> = new Set<ErrorCode>([
   'store_unavailable',
   'recovering',
   'shutting_down',
   'lease_lost',
   'client_closed',
 ]);
+/** Why a job of a slot waits whose route has left the configuration. */
+export const NOT_CONFIGURED = 'NotConfigured';
 const SOON_MS = 1000;
 
 export interface RunJobDeps {
@@ -38,7 +40,7 @@ export function createRunJob(deps: RunJobDeps): RunJob {
     await deps.directory.fresh();
     const principal = principalOf(job.tenant, deps.directory);
     if (principal instanceof AppError) return failedBy(principal);
-    if (hasLostItsSlot(job, deps)) return { kind: 'deferred', error: 'NotConfigured' };
+    if (hasLostItsSlot(job, deps)) return { kind: 'deferred', error: NOT_CONFIGURED };
     const end = await deps.serveInner(job.request, {
       principal,
       priority: LOWEST_PRIORITY,
@@ -80,7 +82,9 @@ function runOf(end: InnerEnd): JobRun {
   const { code, retryAfterMs = SOON_MS } = end.error;
   // A defect of ours is no end of the job: whoever keeps it counts it, and asks an operator in the end.
   if (code === 'internal') throw end.error;
-  return OURS.has(code) ? { kind: 'deferred', error: code, retryAfterMs } : failedBy(end.error);
+  return OWN_TROUBLES.has(code)
+    ? { kind: 'deferred', error: code, retryAfterMs }
+    : failedBy(end.error);
 }
 
 function failedBy({ code, message }: AppError): JobRun {

@@ -1,6 +1,6 @@
 // Whether the end of a request is one that a later try may better: by the `defer` column of the table of
 // outcomes, and by which rule of ours refused. It keeps nothing and tries nothing.
-import type { Sign } from '../config/outcomes-schema.ts';
+import { ERROR_SIGNS, type Sign } from '../config/outcomes-schema.ts';
 import type { AppError, ErrorCode } from '../core/errors.ts';
 import type { Verdict } from '../upstream/outcome.ts';
 
@@ -45,3 +45,10 @@ function nameOf(sign: Sign): string {
   if (/^\d/.test(sign)) return `Http${sign}`;
   return sign.replaceAll(/(?:^|_)(\w)/g, (_all, letter: string) => letter.toUpperCase());
 }
+
+/** Every `error` of an obstacle, but those of statuses. */
+export const OBSTACLES: ReadonlySet<string> = new Set([
+  ...BUSY,
+  ...RATES,
+  ...ERROR_SIGNS.map(nameOf),
+]);

@@ -7,6 +7,8 @@ import { costsimMetrics } from './costsim-metrics.ts';
 import { estimateMetrics } from './estimate-metrics.ts';
 import { canaryMetrics } from './canary-metrics.ts';
 import { alertMetrics } from './alert-metrics.ts';
+import { batchMetrics } from './batch-metrics.ts';
+import { deferralMetrics } from './deferral-metrics.ts';
 import { HotCounter } from './hot-counter.ts';
 import { HotHistogram } from './hot-histogram.ts';
 import { journalMetrics } from './journal-metrics.ts';
@@ -62,6 +64,8 @@ export function createMetrics(build: { readonly version: string }) {
     ...costsimMetrics(registry),
     ...canaryMetrics(registry),
     ...alertMetrics(registry),
+    ...deferralMetrics(registry),
+    ...batchMetrics(registry),
     buildInfo: new Gauge({
       name: 'slotkeeper_build_info',
       help: 'Always 1; its labels say what runs.',

@@ -27,6 +27,8 @@ export interface DeferralKeys {
   due(stage: string): string;
   /** ZSET of one score, "tenant TAB due time TAB id": a stage's jobs that are due. */
   ready(stage: string): string;
+  /** ZSET id → wall clock in ms at which a stage's job was submitted, until it is dead or has ended. */
+  ages(stage: string): string;
   /** What the keys of all queues of the cell begin with. */
   readonly queues: string;
   /** BullMQ's, of a stage's queue: LIST `wait`, ZSET `delayed`, ZSET `marker`. */
@@ -52,6 +54,7 @@ export function deferralKeys(cell: string): DeferralKeys {
     turns: `${prefix}-turns`,
     due: (stage) => `${prefix}-due:${stage}`,
     ready: (stage) => `${prefix}-ready:${stage}`,
+    ages: (stage) => `${prefix}-ages:${stage}`,
     queues,
     queue: (stage, part) => `${queues}:${queueName(stage)}:${part}`,
   };
@@ -81,6 +84,7 @@ export function stageKeys(
   return {
     due: stages.map(keys.due),
     ready: stages.map(keys.ready),
+    ages: stages.map(keys.ages),
     wait: stages.map((stage) => keys.queue(stage, 'wait')),
     delayed: stages.map((stage) => keys.queue(stage, 'delayed')),
     marker: stages.map((stage) => keys.queue(stage, 'marker')),

@@ -151,7 +151,7 @@ export const SCRIPT_HEADERS = {
       'deferral_workers',
       'deferral_turns',
     ],
-    keyLists: ['due', 'ready', 'wait', 'delayed', 'marker'],
+    keyLists: ['due', 'ready', 'ages', 'wait', 'delayed', 'marker'],
     args: ['head', 'stages', 'numbers'],
     argLists: ['text'],
   },

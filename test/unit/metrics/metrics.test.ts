@@ -57,8 +57,17 @@ describe('the metrics', () => {
     const ofTenants = ['tenant'];
     const ofDrift = ['estimator', 'against', 'quantile'];
     const ofAlerts = ['severity', 'state'];
+    const ofDeferral = ['stage'];
     const named = ['change', 'outcome', 'version', 'node'];
-    const ours = [...allowed, ...ofRollouts, ...ofDrift, ...ofAlerts, ...ofTenants, ...named];
+    const ours = [
+      ...allowed,
+      ...ofRollouts,
+      ...ofDrift,
+      ...ofAlerts,
+      ...ofTenants,
+      ...ofDeferral,
+      ...named,
+    ];
 
     const declared = metrics.registry.getMetricsAsArray() as unknown as readonly {
       readonly name: string;
