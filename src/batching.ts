@@ -20,8 +20,8 @@ export interface BatchingOptions {
   readonly redis: Redis;
   readonly keyStyle: KeyStyle;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
-  /** Known once something is deferred; nothing is asked of batches before. */
-  readonly deferral: () => Deferral | undefined;
+  /** Nothing is asked of it before it is there. */
+  readonly deferral: () => Deferral;
 }
 
 export interface Batching extends Service {
@@ -36,14 +36,9 @@ const STAGE = 'batch';
 const CANCELLED_AT_ONCE = 50;
 
 export function createBatching(options: BatchingOptions): Batching {
-  const { config, redis, keyStyle, logger } = options;
+  const { config, redis, keyStyle, logger, deferral } = options;
   const { enabled, stages } = config.deferral;
   if (!enabled || !Object.hasOwn(stages, STAGE)) return OFF;
-  const deferral = (): Deferral => {
-    const found = options.deferral();
-    if (found === undefined) throw new Error('batches are asked for before anything is deferred');
-    return found;
-  };
   const { cell } = config.scheduler;
   const queue = lineQueueOf(deferral, (job, outcome) => onEnded(job, outcome));
   const maxBodyBytes = (): number => config.deferral.maxPayloadBytes;

@@ -260,7 +260,7 @@ async function startHttp(start: Start, parts: HttpParts): Promise<string> {
     tenants,
     journal: journaling.journal,
     insight,
-    proxy: createProxyRouter(gateway),
+    proxy: createProxyRouter(gateway, deferring.beside),
     metrics,
     collect: createCollector({
       metrics,

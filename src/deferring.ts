@@ -1,6 +1,7 @@
 // Deferral as one part of a daemon: live requests are parked there, and parked ones are run by the
 // gateway as any other. Where it is off nothing of it runs.
 import type { Redis } from 'ioredis';
+import { createBatching } from './batching.ts';
 import type { Config } from './config/schema.ts';
 import type { DeferralEmitter } from './deferral/events.ts';
 import { Deferral } from './deferral/service.ts';
@@ -11,13 +12,16 @@ import type { Gateway } from './gateway/gateway.ts';
 import { createServeInner } from './gateway/inner.ts';
 import { collectDeferral, observeDeferral } from './http/deferral-telemetry.ts';
 import { statusOf } from './http/errors.ts';
+import type { Beside } from './http/routes/proxy.ts';
 import type { Logger } from './log/logger.ts';
 import { oncePer } from './log/once-per.ts';
 import type { DeferralMetrics } from './metrics/deferral-metrics.ts';
+import type { KeyStyle } from './redis/keys.ts';
 
 export interface DeferringOptions {
   readonly config: Config;
   readonly redis: Redis;
+  readonly keyStyle: KeyStyle;
   readonly gateway: Gateway;
   readonly directory: RunJobDeps['directory'];
   readonly scheduler: { readonly id: string };
@@ -32,19 +36,24 @@ export interface Deferring extends Pick<Service, 'stop'> {
   readonly deferral: Deferral | undefined;
   /** Brings the gauges up to date. Never rejects. */
   collect(): Promise<void>;
+  /** Files and batches, whose lines are deferred jobs. */
+  readonly beside: Beside;
 }
 
 const FAILURE_LINE_MS = 60_000;
 
 export async function startDeferring(options: DeferringOptions): Promise<Deferring> {
   const { config, redis, gateway, directory, scheduler, metrics, logger } = options;
-  const { onEnded } = options;
   if (!config.deferral.enabled) return OFF;
   const serveInner = createServeInner({ gateway, statusOf });
-  const deferral = new Deferral({
+  const batching = createBatching({ ...options, deferral: () => deferral });
+  const deferral: Deferral = new Deferral({
     ...{ redis, cell: config.scheduler.cell, config: config.deferral, daemon: scheduler.id },
     run: createRunJob({ serveInner, directory, gateway, deferral: config.deferral }),
-    ...(onEnded && { onEnded }),
+    onEnded: async (job, outcome) => {
+      await batching.onEnded(job, outcome);
+      await options.onEnded?.(job, outcome);
+    },
     lockMs: config.scheduler.leaseMs,
     graceMs: config.server.shutdownGraceMs,
   });
@@ -53,15 +62,21 @@ export async function startDeferring(options: DeferringOptions): Promise<Deferri
   observeDeferral(deferral.events, { metrics, stages: Object.keys(stages) });
   gateway.parkAt(deferral);
   await deferral.start();
+  await batching.start();
   return {
     deferral,
+    beside: batching.beside,
     collect: () => collectDeferral(deferral, { metrics, maxDepth }),
-    stop: () => deferral.stop(),
+    stop: async () => {
+      await batching.stop();
+      await deferral.stop();
+    },
   };
 }
 
 const OFF: Deferring = {
   deferral: undefined,
+  beside: {},
   collect: () => Promise.resolve(),
   stop: () => Promise.resolve(),
 };

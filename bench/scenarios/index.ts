@@ -2,6 +2,7 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { accountsScaling } from './accounts-scaling.ts';
 import { admissionScaling } from './admission-scaling.ts';
+import { batchKills } from './batch-kills.ts';
 import { breaker } from './breaker.ts';
 import { contended } from './contended.ts';
 import { estimates } from './estimates.ts';
@@ -32,4 +33,5 @@ export const scenarios: readonly Scenario[] = [
   proxyStreams,
   ...estimates,
   provenanceBackfill,
+  batchKills,
 ];
