@@ -1,5 +1,9 @@
 // Parking for tests of live requests: a configuration with small bounds, and a lot that keeps its jobs
 // in memory.
+import { answering } from './failing-upstreams.ts';
+import { aProxy, post } from './proxy.ts';
+import type { TestRedis } from './redis.ts';
+import type { Script } from './upstream.ts';
 import type { ParkedJob, ParkingLot, ToPark } from '../../src/gateway/parking.ts';
 
 export const HALF_AN_HOUR_MS = 1_800_000;
@@ -47,3 +51,28 @@ export function aLot({ room = Infinity, nowMs = Date.now }: TestLotOptions = {})
     },
   };
 }
+
+export const busy = answering(503);
+
+/** How a test starts a proxy that parks, before a scripted upstream that is busy by default. */
+export const parkingBy =
+  (store: TestRedis) =>
+  async (
+    script: Script = busy,
+    { file = {} }: { readonly file?: object } = {},
+    lotOptions: TestLotOptions = {},
+  ) => {
+    const { proxy, upstream } = await aProxy(store, script, { file: { ...PARKING, ...file } });
+    const lot = aLot(lotOptions);
+    proxy.gateway.parkAt(lot);
+    const send = (headers: Record<string, string> = {}, body: object = {}): Promise<Response> => {
+      const json = JSON.stringify({ model: 'gpt-4', messages: [], ...body });
+      return post(proxy, {
+        headers: { 'content-type': 'application/json', ...headers },
+        body: json,
+      });
+    };
+    const defer = (headers = {}, body = {}) =>
+      send({ 'x-slotkeeper-defer': 'summarize', ...headers }, body);
+    return { proxy, upstream, lot, send, defer };
+  };

@@ -4,32 +4,14 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import { eventually } from '../../support/eventually.ts';
-import { answering, FAILING_UPSTREAMS } from '../../support/failing-upstreams.ts';
-import { aLot, PARKING, type TestLotOptions } from '../../support/parking.ts';
+import { FAILING_UPSTREAMS } from '../../support/failing-upstreams.ts';
+import { aLot, busy, PARKING, parkingBy } from '../../support/parking.ts';
 import { aProxy, errorOf, expectSlotBack, post } from '../../support/proxy.ts';
 import { useRedis } from '../../support/redis.ts';
-import { ANSWER, answerWell, type Script } from '../../support/upstream.ts';
+import { ANSWER, answerWell } from '../../support/upstream.ts';
 
 const store = useRedis();
-
-const busy = answering(503);
-
-async function parking(
-  script: Script = busy,
-  { file = {} }: { readonly file?: object } = {},
-  lotOptions: TestLotOptions = {},
-) {
-  const { proxy, upstream } = await aProxy(store, script, { file: { ...PARKING, ...file } });
-  const lot = aLot(lotOptions);
-  proxy.gateway.parkAt(lot);
-  const send = (headers: Record<string, string> = {}, body: object = {}): Promise<Response> => {
-    const json = JSON.stringify({ model: 'gpt-4', messages: [], ...body });
-    return post(proxy, { headers: { 'content-type': 'application/json', ...headers }, body: json });
-  };
-  const defer = (headers = {}, body = {}) =>
-    send({ 'x-slotkeeper-defer': 'summarize', ...headers }, body);
-  return { proxy, upstream, lot, send, defer };
-}
+const parking = parkingBy(store);
 
 describe('a request that is parked', () => {
   it('is told when it is tried again, and where its state is', async () => {
