@@ -1,53 +1,36 @@
 // The composition root: the only file that knows all parts. It starts them in order, each with
 // what it needs of the earlier ones, and stops them in reverse. It decides nothing about requests.
-import { breakerLevels, startAlarms, tellOfEstimators, type Alarms } from './alarms.ts';
+import { breakerLevels, startAlarms, tellOfEstimators } from './alarms.ts';
 import { Cleanup } from './cleanup.ts';
 import {
   recordEstimates,
   startCanary,
   startCostControl,
   type CostOptions,
-  type RunningCostControl,
 } from './cost-control.ts';
-import type { EstimatorCanary } from './estimator-canary.ts';
-import { startDeferring } from './deferring.ts';
 import { withSimulator } from './config/demo.ts';
 import { LiveConfig } from './config/live.ts';
 import type { ReloadResult } from './config/reloading.ts';
 import type { Config } from './config/schema.ts';
-import { startJournaling } from './journaling.ts';
 import { startLeading } from './leading.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeArms } from './gateway/arms.ts';
 import { applyConfig } from './gateway/apply.ts';
 import { Registration } from './gateway/registration.ts';
 import { gatewayRules, runProviders, tellOfSlots, type RulesParts } from './gateway/rules.ts';
-import { observeRollout } from './http/rollout-telemetry.ts';
-import { createApp } from './http/app.ts';
-import { closeConnections, listen, stopAccepting, trackConnections } from './http/listener.ts';
-import { createProxyRouter } from './http/routes/proxy.ts';
-import { createHttpServer, setTimeouts } from './http/server.ts';
 import { warnOfParking, warnOfRuns } from './http/run-warnings.ts';
-import { observeGateway, observePlainRequest } from './http/telemetry.ts';
 import { createLogger, type Logger } from './log/logger.ts';
 import { logScheduler } from './log/observe.ts';
-import { createCollector } from './metrics/collect.ts';
-import { createLabels } from './metrics/labels.ts';
-import { observeScheduler } from './metrics/observe.ts';
-import { createMetrics, type Metrics } from './metrics/registry.ts';
+import { createMetrics } from './metrics/registry.ts';
 import { openStore, type Store, type StoreFacts } from './open-store.ts';
-import { readServerMemory } from './redis/server-memory.ts';
 import { startRollouts, type Rollout } from './rollout/service.ts';
-import { readCounters } from './scheduler/inspect.ts';
-import { insightInto, type Insight } from './scheduler/insight.ts';
+import { insightInto } from './scheduler/insight.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { startSimulator } from './sim/server.ts';
-import { startTenants } from './tenants/service.ts';
 import { ReloadService, type ConfigSource } from './reload.ts';
+import { startServing, type ServingParts } from './serving.ts';
 import { readVersion } from './version.ts';
 
-/** After the grace, answers of the other routes may still take one call to the store. */
-const LAST_ANSWERS_MS = 2000;
 /** A dead leader is followed within one of its lives; another one is for the store's restart. */
 const LEADERLESS_LIVES = 2;
 
@@ -128,8 +111,8 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   });
   const reload = (): Promise<ReloadResult> => reloading.reload();
   const serving = { config, store, scheduler, rollout, gateway, simUrl, metrics, reload };
-  const parts = { ...serving, ...watching, cost };
-  const url = await startHttp(start, parts);
+  const common = { version, cleanup, logger };
+  const url = await startServing({ ...common, ...serving, ...watching, cost });
   cleanup.add(() => reloading.stop());
   await reloading.start();
   logger.info('serving', { url, version, daemon: scheduler.id });
@@ -137,9 +120,9 @@ async function startAll(start: Start): Promise<RunningDaemon> {
   return { url, redis: { socketPath, cliCommand }, simUrl, reload, stop: () => cleanup.run() };
 }
 
-type Watching = Pick<HttpParts, 'canary' | 'alarms' | 'insight'>;
+type Watching = Pick<ServingParts, 'canary' | 'alarms' | 'insight'>;
 
-interface WatchingParts extends Pick<HttpParts, 'store' | 'cost' | 'gateway'>, CostOptions {
+interface WatchingParts extends Pick<ServingParts, 'store' | 'cost' | 'gateway'>, CostOptions {
   readonly config: LiveConfig;
   readonly scheduler: Scheduler;
 }
@@ -211,89 +194,4 @@ async function startGateway(
   tellOfSlots(config, logger);
   cleanup.add(() => gateway.stop());
   return gateway;
-}
-
-interface HttpParts {
-  readonly config: LiveConfig;
-  readonly scheduler: Scheduler;
-  readonly rollout: Rollout;
-  readonly cost: RunningCostControl;
-  readonly canary: EstimatorCanary;
-  readonly alarms: Alarms;
-  readonly insight: Insight;
-  readonly store: Store;
-  readonly gateway: Gateway;
-  readonly simUrl: string | undefined;
-  readonly metrics: Metrics;
-  readonly reload: () => Promise<ReloadResult>;
-}
-
-async function startHttp(start: Start, parts: HttpParts): Promise<string> {
-  const { version, logger, cleanup } = start;
-  const { config, store, scheduler, rollout, gateway, simUrl, metrics, reload } = parts;
-  const { cost, canary, alarms, insight } = parts;
-  const telemetry = { metrics, labels: createLabels(config), logger };
-  observeScheduler(scheduler.events, telemetry);
-  observeGateway(gateway.events, telemetry);
-  observeRollout(rollout.events, telemetry);
-  const source = { redis: store.redis, cell: config.scheduler.cell, keyStyle: store.keyStyle };
-  const tenants = await startTenants({ ...store, config, limits: scheduler, logger });
-  const asking = { ...store, config, scheduler, gateway };
-  const journaling = await startJournaling({ ...asking, ...tenants, metrics, logger });
-  config.onReplaced(() => tenants.directory.configured());
-  config.onReplaced((next) => logger.setLevel(next.log.level));
-  const deferring = await startDeferring({
-    ...{ ...store, config, gateway, scheduler, metrics, logger },
-    directory: tenants.directory,
-  });
-  cleanup.add(() => deferring.stop());
-  let draining = false;
-  const app = createApp({
-    config,
-    version,
-    scheduler: rollout.scheduler,
-    rollout,
-    costControl: cost.costControl,
-    canary: canary.store,
-    outbox: alarms.outbox,
-    deferral: deferring.deferral,
-    tenants,
-    journal: journaling.journal,
-    insight,
-    proxy: createProxyRouter(gateway, deferring.beside),
-    metrics,
-    collect: createCollector({
-      metrics,
-      readCounters: () => readCounters(source),
-      readMemory: () => readServerMemory(store.redis),
-      held: () => scheduler.held(),
-      waiting: () => scheduler.waiting(),
-      onCollect: () => rollout.switches.tellWindows(),
-      readMore: () =>
-        readAll(cost.readMore(), canary.readMore(), alarms.collect(), deferring.collect()),
-    }),
-    logger,
-    simulatorUrl: simUrl,
-    onFinished: (request) => observePlainRequest(request, telemetry),
-    isDraining: () => draining,
-    reload,
-  });
-  const server = createHttpServer(app, config.server);
-  config.onReplaced((next) => setTimeouts(server, next.server));
-  const open = trackConnections(server);
-  cleanup.add(async () => {
-    draining = true;
-    logger.info('draining', { running: gateway.running, held: scheduler.held() });
-    if (server.listening) stopAccepting(server);
-    // Both have the same grace: a parked job that runs is one of the gateway's requests.
-    await Promise.all([gateway.drain(config.server.shutdownGraceMs), deferring.stop()]);
-    await closeConnections(server, { open, graceMs: LAST_ANSWERS_MS });
-  });
-  // First of all: draining would wait for what it asks.
-  cleanup.add(() => journaling.stop());
-  return listen(server, config.server);
-}
-
-async function readAll(...parts: readonly Promise<void>[]): Promise<void> {
-  await Promise.all(parts);
 }
