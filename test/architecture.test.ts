@@ -23,7 +23,7 @@ const FEATURES = [
 ];
 
 /** Below the features: what all of them may use. */
-const GROUND = ['core', 'config', 'redis', 'scheduler', 'log'];
+const GROUND = ['core', 'config', 'redis', 'scheduler', 'log', 'outbound'];
 const BESIDE_FEATURES = ['upstream', 'metrics'];
 const BELOW_GATEWAY = [...GROUND, ...FEATURES, ...BESIDE_FEATURES, 'version.ts'];
 const BELOW_DAEMON = [...BELOW_GATEWAY, 'gateway', 'http', 'sim'];
@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ['core'],
   log: ['core', 'config'],
+  outbound: [],
   redis: ['core'],
   scheduler: ['core', 'redis', 'config'],
   ...Object.fromEntries(FEATURES.map((feature) => [feature, GROUND])),

@@ -4,7 +4,7 @@
 import type { AlertsConfig } from '../config/alerts-schema.ts';
 import type { Notice } from './alert.ts';
 import type { Destination, Dispatch, SendResult } from './destination.ts';
-import type { Poster } from './post.ts';
+import type { Poster } from '../outbound/post.ts';
 
 export interface AlertmanagerOptions {
   readonly url: string;

@@ -1,5 +1,6 @@
 // What a place that alerts are sent to can do. It keeps nothing: what it has not taken is sent again
 // by its caller.
+import type { SendResult } from '../outbound/post.ts';
 import type { Notice } from './alert.ts';
 
 export interface Dispatch {
@@ -8,10 +9,7 @@ export interface Dispatch {
   readonly nowMs: number;
 }
 
-export type SendResult =
-  | { readonly kind: 'taken' }
-  /** A few words without any secret; the same call may succeed later. */
-  | { readonly kind: 'failed'; readonly reason: string };
+export type { SendResult };
 
 export interface Destination {
   /** Stable while it is configured; letters, digits, "-", "_" and "." only. */

@@ -3,7 +3,7 @@
 import type { AlertsConfig } from '../config/alerts-schema.ts';
 import { Alertmanager } from './alertmanager.ts';
 import type { Destination } from './destination.ts';
-import type { Poster } from './post.ts';
+import type { Poster } from '../outbound/post.ts';
 import { Webhook } from './webhook.ts';
 
 export interface DestinationOptions {

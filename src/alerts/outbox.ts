@@ -14,7 +14,7 @@ import { destinationsOf } from './destinations.ts';
 import { OutboxEmitter } from './events.ts';
 import { Intake } from './intake.ts';
 import { Keeper, type Levels } from './keeper.ts';
-import { Poster } from './post.ts';
+import { Poster } from '../outbound/post.ts';
 import { Register, type AlertRecord } from './register.ts';
 import { giveUpLeastUrgent, roomFor } from './room.ts';
 

@@ -1,12 +1,12 @@
 // A generic webhook: one call a notice, at least once. The same notice has the same idempotency key,
 // and the signature binds the body to the time of the call. Its address and its secret are in no
 // message.
-import { createHmac } from 'node:crypto';
 import type { AlertsConfig } from '../config/alerts-schema.ts';
+import type { Poster } from '../outbound/post.ts';
+import { signatureHeaders } from '../outbound/signature.ts';
 import { deliveryId } from './alert.ts';
 import { labelsOf } from './alertmanager.ts';
 import type { Destination, Dispatch, SendResult } from './destination.ts';
-import type { Poster } from './post.ts';
 
 export interface WebhookOptions {
   readonly name: string;
@@ -42,25 +42,13 @@ export class Webhook implements Destination {
       startedAt: new Date(sinceMs).toISOString(),
       ...(endedMs !== undefined && { endedAt: new Date(endedMs).toISOString() }),
     });
-    const timestamp = String(Math.floor(nowMs / 1000));
     return poster.post({
       url,
       headers: {
         'idempotency-key': deliveryId(notice, this.id),
-        'x-slotkeeper-timestamp': timestamp,
-        ...(secret !== undefined && {
-          'x-slotkeeper-signature': `v1=${signatureOf(body, { secret, timestamp })}`,
-        }),
+        ...signatureHeaders(body, { secret, nowMs }),
       },
       body,
     });
   }
-}
-
-/** HMAC-SHA-256 in hex over the timestamp, a dot and the body. */
-export function signatureOf(
-  body: string,
-  { secret, timestamp }: { readonly secret: string; readonly timestamp: string },
-): string {
-  return createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
 }

@@ -13,6 +13,7 @@ import { JobQueues } from './queue.ts';
 import type { JobView } from './record.ts';
 import { DeferralStore, type Drain, type DrainProgress } from './store.ts';
 import { checkJob, recordOf, type NewJob } from './submission.ts';
+import { Webhooks } from './webhooks.ts';
 import { JobRunner, type OnEnded } from './worker.ts';
 
 export interface DeferralOptions {
@@ -51,6 +52,8 @@ export class Deferral implements Service {
   readonly #listing: Listing;
   readonly #pulse: Pulse;
   readonly #working: Redis;
+  /** Undefined where no host may be called. */
+  readonly #webhooks: Webhooks | undefined;
   #stopping = false;
 
   constructor(options: DeferralOptions) {
@@ -65,12 +68,18 @@ export class Deferral implements Service {
       ...options,
       events,
       store: this.#store.over(this.#working),
-      onEnded: options.onEnded ?? (() => Promise.resolve()),
+      onEnded: async (job, outcome) => {
+        await options.onEnded?.(job, outcome);
+        await this.#webhooks?.tell(job);
+      },
       isStopping: () => this.#stopping,
     });
     const onError = (error: Error): void => void events.emit('storeFailed', { error });
     const prefix = this.#store.keys.queues;
     const work = runner.work.bind(runner);
+    if (config.webhook.hosts.length > 0) {
+      this.#webhooks = new Webhooks({ redis, working: this.#working, prefix, config, events });
+    }
     this.#queues = new JobQueues({
       redis,
       working: this.#working,
@@ -93,6 +102,7 @@ export class Deferral implements Service {
   /** Works on jobs from here on; submitting needs no start. */
   async start(): Promise<void> {
     this.#queues.start();
+    this.#webhooks?.start();
     await this.#pulse.start();
   }
 
@@ -102,6 +112,7 @@ export class Deferral implements Service {
     await this.#pulse.stop();
     await this.#queues.stop({ graceMs: this.#options.graceMs ?? 0, cutMs: CUT_MS });
     await this.#queues.close();
+    await this.#webhooks?.stop();
     this.#working.disconnect();
   }
 

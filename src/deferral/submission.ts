@@ -39,14 +39,17 @@ export function checkJob(job: NewJob, config: DeferralConfig): void {
 
 /** Only hosts that the configuration names are ever called. Throws `invalid_request`. */
 export function checkWebhook(url: string, hosts: readonly string[]): void {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const isHttp = parsed?.protocol === 'https:' || parsed?.protocol === 'http:';
-  if (parsed && isHttp && parsed.username + parsed.password === '' && hosts.includes(parsed.host)) {
-    return;
-  }
+  if (isAllowedWebhook(url, hosts)) return;
   throw new AppError('invalid_request', 'The webhook is not at a host that is configured.', {
     param: 'webhook',
   });
+}
+
+export function isAllowedWebhook(url: string, hosts: readonly string[]): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, username, password, host } = new URL(url);
+  const isHttp = protocol === 'https:' || protocol === 'http:';
+  return isHttp && username + password === '' && hosts.includes(host);
 }
 
 export function recordOf(job: NewJob, { retryAfterMs, maxAgeMs }: DeferralConfig): NewRecord {

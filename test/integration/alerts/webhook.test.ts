@@ -1,7 +1,7 @@
 // @module-tag redis_required
 // Our own webhook: signed, with a key for those who count, at least once, and told to nobody else.
 import { describe, expect, it } from 'vitest';
-import { signatureOf } from '../../../src/alerts/webhook.ts';
+import { signatureOf } from '../../../src/outbound/signature.ts';
 import { aListener } from '../../support/alertmanager.ts';
 import { eventually } from '../../support/eventually.ts';
 import { anAlert, anOutbox, heard } from '../../support/outboxes.ts';

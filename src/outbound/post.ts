@@ -1,7 +1,11 @@
 // One POST to a configured place: bounded in time, never redirected, its answer read no further than
 // its status. What went wrong is told in words that hold neither an address nor a secret.
 import { Agent } from 'undici';
-import type { SendResult } from './destination.ts';
+
+export type SendResult =
+  | { readonly kind: 'taken' }
+  /** A few words without any secret; the same call may succeed later. */
+  | { readonly kind: 'failed'; readonly reason: string };
 
 export interface Post {
   readonly url: string;
