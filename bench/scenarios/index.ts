@@ -5,6 +5,7 @@ import { admissionScaling } from './admission-scaling.ts';
 import { batchKills } from './batch-kills.ts';
 import { breaker } from './breaker.ts';
 import { contended } from './contended.ts';
+import { deferral } from './deferral.ts';
 import { estimates } from './estimates.ts';
 import { failover } from './failover.ts';
 import { fieldLoop } from './field-loop.ts';
@@ -34,4 +35,5 @@ export const scenarios: readonly Scenario[] = [
   ...estimates,
   provenanceBackfill,
   batchKills,
+  deferral,
 ];
