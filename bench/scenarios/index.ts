@@ -12,6 +12,7 @@ import { fieldLoop } from './field-loop.ts';
 import { gates } from './gates.ts';
 import { handOff } from './hand-off.ts';
 import { heart } from './heart.ts';
+import { journal } from './journal.ts';
 import { limiters } from './limiters.ts';
 import { memory } from './memory.ts';
 import { proxies } from './proxy.ts';
@@ -36,4 +37,5 @@ export const scenarios: readonly Scenario[] = [
   provenanceBackfill,
   batchKills,
   deferral,
+  journal,
 ];
