@@ -34,6 +34,7 @@ export interface FromWriter {
 const SLOWEST_MODEL_MS = 20;
 const HOLDS = 0.2;
 const FAILS = 0.1;
+const AGAIN_MS = 50;
 
 const ask: AskModel = async ({ body }) => {
   await sleep(Math.random() * SLOWEST_MODEL_MS);
@@ -73,6 +74,16 @@ async function begin(told: Extract<ToWriter, { kind: 'begin' }>) {
 let journal: Journal | undefined;
 let cells = 0;
 
+/** As a caller does who is told that the store did not answer: again, until it is taken. */
+async function appended({ session, message }: Writing): Promise<void> {
+  try {
+    await journal?.append({ tenant: 'bench', session }, [message]);
+  } catch {
+    await sleep(AGAIN_MS);
+    await appended({ session, message });
+  }
+}
+
 function tell(kind: FromWriter['kind']): void {
   process.send?.({ kind, cells } satisfies FromWriter);
 }
@@ -86,9 +97,6 @@ process.on('message', (told: ToWriter) => {
     });
     return;
   }
-  const appends = told.writings.map(async ({ session, message }) => {
-    await journal?.append({ tenant: 'bench', session }, [message]);
-  });
-  void Promise.all(appends).then(() => tell('appended'));
+  void Promise.all(told.writings.map(appended)).then(() => tell('appended'));
 });
 process.on('disconnect', () => process.exit());
