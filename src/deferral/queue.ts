@@ -92,6 +92,11 @@ export class JobQueues {
     return [...this.#running.keys()];
   }
 
+  /** To look at; what is done to them goes through the store. */
+  get all(): readonly Queue[] {
+    return [...this.#queues.values()];
+  }
+
   /** The jobs lie there, inert, until the store knows of them. */
   async add(jobs: readonly Parked[]): Promise<void> {
     const stages = new Set(jobs.map(({ stage }) => stage));

@@ -1,5 +1,6 @@
 // Deferral as one part of a daemon: takes jobs, lets them come back when they are due, runs them by the
 // function that it is given, and keeps their ends. How a job is run, and for whom, it does not know.
+import type { Queue } from 'bullmq';
 import { nanoid } from 'nanoid';
 import type { Redis } from 'ioredis';
 import type { DeferralConfig } from '../config/deferral-schema.ts';
@@ -157,6 +158,11 @@ export class Deferral implements Service {
   /** How many jobs of the cell stand where. */
   depths(): Promise<Depths> {
     return this.#listing.depths(Object.keys(this.#options.config.stages));
+  }
+
+  /** BullMQ's, one a stage; to look at only. */
+  get queues(): readonly Queue[] {
+    return this.#queues.all;
   }
 
   /** Undefined while the job has not ended. */

@@ -29,6 +29,7 @@ import { createDeferredRouter } from './routes/deferred.ts';
 import { createHealthRouter } from './routes/health.ts';
 import { serveMetrics } from './routes/metrics.ts';
 import { serveOpenApi } from './routes/openapi.ts';
+import { BOARD_PATH, createQueueBoard } from './routes/queue-board.ts';
 import { createSchedulerRouter, type SchedulerRouterDeps } from './routes/scheduler.ts';
 import { createSessionRouter, isSessionPath, type SessionRouterDeps } from './routes/sessions.ts';
 
@@ -77,6 +78,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(helmet(HEADERS));
   app.use(createHealthRouter({ ...deps, ping: () => deps.scheduler.ping() }));
   app.use('/scheduler', guard, schedulerRoutes(deps));
+  const { deferral } = deps;
+  if (deferral !== undefined) app.use(BOARD_PATH, queueBoard(deferral, deps));
   app.use('/admin', createAdminRouter(deps));
   const { costControl, canary, config } = deps;
   if (canary !== undefined) app.use('/costsim/canary', createCanaryRouter({ canary, config }));
@@ -111,6 +114,10 @@ function setUp(app: Express): void {
 
 function deferredRoutes({ deferral, onFinished }: AppDeps): readonly RequestHandler[] {
   return deferral === undefined ? [] : [createDeferredRouter({ deferral, onFinished })];
+}
+
+function queueBoard({ queues }: Pick<Deferral, 'queues'>, { config }: AppDeps): Router {
+  return createQueueBoard({ queues, token: () => config.admin.token });
 }
 
 function schedulerRoutes(deps: AppDeps): Router {

@@ -25,6 +25,7 @@ export interface ApiOptions {
   readonly apiKey?: string;
   readonly leaseMs?: number;
   readonly canary?: AppDeps['canary'];
+  readonly deferral?: AppDeps['deferral'];
   /** More of the configuration, over what is there. */
   readonly file?: Readonly<Record<string, unknown>>;
 }
@@ -85,6 +86,7 @@ export async function startSchedulerApi(
     tenants: await startTenants({ redis, keyStyle: 'plain', config, limits: scheduler, logger }),
     insight: insightInto({ redis, cell, keyStyle: 'plain' }),
     canary: options.canary,
+    deferral: options.deferral,
     proxy: Router(),
     metrics: createMetrics({ version: '0.0.0' }),
     collect: () => Promise.resolve(),
