@@ -24,11 +24,14 @@ async function aDaemon() {
 }
 
 const inState = (client: OpenAI, id: string, status: string) =>
-  eventually(async () => {
-    const batch = await client.batches.retrieve(id);
-    expect(batch.status).toBe(status);
-    return batch;
-  });
+  eventually(
+    async () => {
+      const batch = await client.batches.retrieve(id);
+      expect(batch.status).toBe(status);
+      return batch;
+    },
+    { timeoutMs: 60_000 },
+  );
 
 describe('a batch, by OpenAI’s client,', () => {
   it('is created, polled and listed; its answers are those of the upstream', async () => {

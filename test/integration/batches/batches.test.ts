@@ -24,11 +24,14 @@ async function created(batches: Batches, lines: readonly string[], window = '24h
 
 /** The batch in a state; the test fails where it does not come to it. */
 const inState = (batches: Batches, id: string, state: string) =>
-  eventually(async () => {
-    const batch = await batches.find('t1', id);
-    expect(batch?.state).toBe(state);
-    return batch!;
-  });
+  eventually(
+    async () => {
+      const batch = await batches.find('t1', id);
+      expect(batch?.state).toBe(state);
+      return batch!;
+    },
+    { timeoutMs: 25_000 },
+  );
 
 describe('a batch', () => {
   it('answers each of its lines, in their order, and tells how far it is', async () => {
