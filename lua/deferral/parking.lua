@@ -1,4 +1,6 @@
 -- How jobs come in, and how they go back to wait.
+--- A drain waits for what is said to be possible within this time, such as the next probe of a breaker.
+local SOON_MS = 60000
 
 local function depth()
   return redis.call('HLEN', key_deferred) - redis.call('ZCARD', key_deferral_ended)
@@ -50,7 +52,9 @@ function parking.defer()
   if terms.numbers[2] ~= 1 then
     due = math.min(due + wait_for(record.deferrals, terms.numbers[1]), record.expiresAtMs)
     record.deferrals, record.reason = record.deferrals + 1, reason
-    drains.count(record, 'deferred')
+    if terms.numbers[1] < 0 or terms.numbers[1] > SOON_MS then
+      drains.count(record, 'deferred')
+    end
   end
   jobs.park(id, record, due)
   return { 'deferred', record.dueAtMs, record.deferrals }

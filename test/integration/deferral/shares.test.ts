@@ -127,6 +127,27 @@ describe('a drain', () => {
     });
   });
 
+  it('goes on with what is said to be possible soon, and not with what takes longer', async () => {
+    const waits = [50, 120_000];
+    const deferral = await aDeferral(server, {
+      run: () => {
+        const retryAfterMs = waits.shift();
+        if (retryAfterMs === undefined) return Promise.resolve(anAnswer());
+        return Promise.resolve({ kind: 'deferred', error: 'breaker_open', retryAfterMs });
+      },
+      config: { concurrency: 1 },
+    });
+    await deferral.submitMany([aJob({ delayMs: 60_000 }), aJob({ delayMs: 70_000 })]);
+    const ended = heardOf(deferral, 'ended');
+
+    const drain = await deferral.drain('summarize', 2);
+    await ended;
+
+    expect(await deferral.progress(drain.number)).toMatchObject({
+      ...{ total: 2, answered: 1, deferred: 1 },
+    });
+  });
+
   it('claims no job twice for two that drain at the same time', async () => {
     const cell = server.cell();
     const ids: string[] = [];
