@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { freshSeed } from '../../src/sim/random.ts';
 import type { Fault } from './fault.ts';
-import { FAULTS, FUTURE_FAULTS } from './faults/index.ts';
+import { FAULTS } from './faults/index.ts';
 
 export const USAGE = `npm run chaos [-- OPTIONS]
 
@@ -72,10 +72,7 @@ export function readCommand(args: readonly string[]): Command {
 
 export function listText(): string {
   const line = (name: string, does: string): string => `${name.padEnd(26)} ${does}`;
-  return [
-    ...FAULTS.map(({ name, does }) => line(name, does)),
-    ...FUTURE_FAULTS.map(({ name, does }) => line(name, `(not yet) ${does}`)),
-  ].join('\n');
+  return [...FAULTS.map(({ name, does }) => line(name, does))].join('\n');
 }
 
 function mistake(message: string): Command {

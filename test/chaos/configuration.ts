@@ -25,12 +25,15 @@ const IDLE_MS = 3 * LEASE_MS;
 export const TOTAL_MS = 12_000;
 
 export const MODEL = 'gpt-4';
+/** Of deferred work: free of charge, so that the clients' bill stays theirs alone. */
+export const JOB_MODEL = 'gpt-4-jobs';
 export const TOKENS = 8;
 /** What every complete answer costs: `TOKENS` output tokens; input is free. */
 export const COST_MICRO = TOKENS * 1000;
 const MICRO_PER_UNIT = 1_000_000;
 /** Of a million output tokens, in units of the currency. */
 const OUTPUT_PRICE = COST_MICRO / TOKENS;
+const JOBS_AT_ONCE = 4;
 const UNREACHED_BUDGET = 1_000_000;
 
 export const CELL = 'main';
@@ -47,10 +50,12 @@ export interface Configured {
   /** What the file says of Redis; undefined: each daemon goes by a link of its own. */
   readonly redis?: Readonly<Record<string, unknown>> | undefined;
   readonly limits?: Readonly<Record<string, number>>;
+  readonly withJobs?: boolean | undefined;
 }
 
 /** YAML, of which JSON is a part. The upstream's address is each daemon's own. */
-export function configurationText({ redis, limits = LIMITS }: Configured = {}): string {
+export function configurationText(configured: Configured = {}): string {
+  const { redis, limits = LIMITS, withJobs = false } = configured;
   const accounts = Object.entries(limits).map(([credential, maxConcurrency]) => ({
     name: accountOf(credential),
     maxConcurrency,
@@ -76,13 +81,17 @@ export function configurationText({ redis, limits = LIMITS }: Configured = {}): 
     },
     log: { level: 'error' },
     pools: {
-      [POOL]: { baseUrl: '${UPSTREAM_URL}/v1', models: [MODEL], timeouts, accounts },
+      [POOL]: { baseUrl: '${UPSTREAM_URL}/v1', models: [MODEL, JOB_MODEL], timeouts, accounts },
     },
     budget: {
       currency: 'USD',
       global: { warn: UNREACHED_BUDGET, stop: UNREACHED_BUDGET, period: 'none' },
     },
-    prices: { [MODEL]: { input: 0, output: OUTPUT_PRICE } },
+    prices: {
+      [MODEL]: { input: 0, output: OUTPUT_PRICE },
+      [JOB_MODEL]: { input: 0, output: 0 },
+    },
+    deferral: { enabled: withJobs, concurrency: JOBS_AT_ONCE },
     // Each request is a run of its own, so that the store's spend by run is its bill.
     runs: { stickyProvider: false },
   });

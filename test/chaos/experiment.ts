@@ -30,8 +30,8 @@ const REST_MS = 2 * LEASE_MS + 2 * RECOVERY_MS;
 /** Rejects when it is broken off, or the stage could not be built. Leaves nothing running. */
 export async function runFault(fault: Fault, options: ExperimentOptions): Promise<Report> {
   const { requests, seed, signal } = options;
-  const { store = { persistence: 'append-only' }, preload } = fault;
-  await using stage = await Stage.build({ requests, seed, signal, store, preload });
+  const { store = { persistence: 'append-only' }, preload, withJobs = false } = fault;
+  await using stage = await Stage.build({ requests, seed, signal, store, preload, withJobs });
   const loading = stage.load.run();
   const percent = integerBetween(seededRandom(seed), FIRES.fromPercent, FIRES.toPercent);
   const firesAt = Math.ceil((requests * percent) / 100);

@@ -42,12 +42,8 @@ export interface Fault {
   readonly expects: Expectation;
   readonly store?: StoreWish;
   readonly preload?: Preload;
+  /** The daemons also run deferred work. */
+  readonly withJobs?: boolean;
   /** Resolves when it has ended, and what it broke is in place again. */
   run(stage: Stage): Promise<void>;
-}
-
-/** A fault that waits for a part of the product; it counts nowhere. */
-export interface FutureFault {
-  readonly name: string;
-  readonly does: string;
 }

@@ -23,6 +23,7 @@ export interface StageOptions {
   readonly seed: number;
   readonly store: StoreWish;
   readonly preload: Preload | undefined;
+  readonly withJobs: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -139,7 +140,7 @@ interface Parts {
 }
 
 async function buildParts(options: StageOptions, cleanup: Cleanup): Promise<Parts> {
-  const { seed, store: wish, preload } = options;
+  const { seed, store: wish, preload, withJobs } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sk-chaos-'));
   const removeAtExit = (): void => rmSync(directory, { recursive: true, force: true });
   process.once('exit', removeAtExit);
@@ -153,7 +154,7 @@ async function buildParts(options: StageOptions, cleanup: Cleanup): Promise<Part
   cleanup.add(() => admin.disconnect());
   const sim = await startSimulator({ limits: LIMITS, seed });
   cleanup.add(() => sim.stop());
-  const text = configurationText({ redis: store.settings });
+  const text = configurationText({ redis: store.settings, withJobs });
   await writeFile(join(directory, CONFIGURATION_FILE), text);
   const daemons = await Promise.all(
     Array.from({ length: DAEMONS }, (_, index) => {

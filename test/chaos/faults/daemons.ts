@@ -9,13 +9,14 @@ import type { Stage } from '../stage.ts';
 const RESTART_MS = 500;
 /** The slots of the dead are back by then, and the queue behind them is served. */
 const LEASES_BACK_MS = LEASE_MS + REAP_MS + 1500;
-const GONE = ['connection refused', 'connection lost', 'answer cut'];
+export const GONE = ['connection refused', 'connection lost', 'answer cut'];
 /** A grant that is older has been claimed. */
 const UNCLAIMED_MS = 250;
 /** Long enough for a few batches to be under way. */
 const STEADY_MS = 150;
 
-async function killAndStartAgain({
+/** As a service manager does it. */
+export async function killAndStartAgain({
   victim,
   pause,
 }: Pick<Stage, 'victim'> & { pause: Stage['pause'] }) {
