@@ -9,16 +9,19 @@ import type { Service } from './core/service.ts';
 import type { JobOutcome } from './deferral/job.ts';
 import type { Deferral } from './deferral/service.ts';
 import type { OnEnded } from './deferral/worker.ts';
+import { collectBatches, observeBatches } from './http/batch-telemetry.ts';
 import { serveBatches } from './http/routes/batches.ts';
 import { serveFiles } from './http/routes/files.ts';
 import type { Beside } from './http/routes/proxy.ts';
 import type { Logger } from './log/logger.ts';
+import type { BatchMetrics } from './metrics/batch-metrics.ts';
 import type { KeyStyle } from './redis/keys.ts';
 
 export interface BatchingOptions {
   readonly config: Config;
   readonly redis: Redis;
   readonly keyStyle: KeyStyle;
+  readonly metrics: BatchMetrics;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** Nothing is asked of it before it is there. */
   readonly deferral: () => Deferral;
@@ -29,6 +32,8 @@ export interface Batching extends Service {
   readonly onEnded: OnEnded;
   /** What is served below /v1. */
   readonly beside: Beside;
+  /** Brings the gauge up to date. Never rejects. */
+  collect(): Promise<void>;
 }
 
 /** The stage whose share of the parked work is that of batches. */
@@ -36,7 +41,7 @@ const STAGE = 'batch';
 const CANCELLED_AT_ONCE = 50;
 
 export function createBatching(options: BatchingOptions): Batching {
-  const { config, redis, keyStyle, logger, deferral } = options;
+  const { config, redis, keyStyle, metrics, logger, deferral } = options;
   const { enabled, stages } = config.deferral;
   if (!enabled || !Object.hasOwn(stages, STAGE)) return OFF;
   const { cell } = config.scheduler;
@@ -44,6 +49,7 @@ export function createBatching(options: BatchingOptions): Batching {
   const maxBodyBytes = (): number => config.deferral.maxPayloadBytes;
   const batches = new Batches({ redis, cell, keyStyle, queue, maxBodyBytes, config: () => config });
   const onEnded = onLineEnded(batches, deferral);
+  observeBatches(batches.events, metrics);
   batches.events.on('ended', (event) => logger.info('a batch has ended', event));
   batches.events.on('stepFailed', ({ error }) => {
     logger.warn('a step of a batch failed; it is done again', { error });
@@ -54,6 +60,7 @@ export function createBatching(options: BatchingOptions): Batching {
       files: serveFiles({ files: batches.files, config }),
       batches: serveBatches({ batches }),
     },
+    collect: () => collectBatches(batches, metrics),
     start: () => batches.start(),
     stop: () => batches.stop(),
   };
@@ -62,6 +69,7 @@ export function createBatching(options: BatchingOptions): Batching {
 const OFF: Batching = {
   onEnded: () => Promise.resolve(),
   beside: {},
+  collect: () => Promise.resolve(),
   start: () => Promise.resolve(),
   stop: () => Promise.resolve(),
 };

@@ -15,6 +15,7 @@ import { statusOf } from './http/errors.ts';
 import type { Beside } from './http/routes/proxy.ts';
 import type { Logger } from './log/logger.ts';
 import { oncePer } from './log/once-per.ts';
+import type { BatchMetrics } from './metrics/batch-metrics.ts';
 import type { DeferralMetrics } from './metrics/deferral-metrics.ts';
 import type { KeyStyle } from './redis/keys.ts';
 
@@ -25,7 +26,7 @@ export interface DeferringOptions {
   readonly gateway: Gateway;
   readonly directory: RunJobDeps['directory'];
   readonly scheduler: { readonly id: string };
-  readonly metrics: DeferralMetrics;
+  readonly metrics: DeferralMetrics & BatchMetrics;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Told of every end before it is acknowledged; at least once. */
   readonly onEnded?: OnEnded;
@@ -66,7 +67,10 @@ export async function startDeferring(options: DeferringOptions): Promise<Deferri
   return {
     deferral,
     beside: batching.beside,
-    collect: () => collectDeferral(deferral, { metrics, maxDepth }),
+    collect: async () => {
+      const ofJobs = collectDeferral(deferral, { metrics, maxDepth });
+      await Promise.all([ofJobs, batching.collect()]);
+    },
     stop: async () => {
       await batching.stop();
       await deferral.stop();

@@ -29,6 +29,8 @@ export interface JournalingOptions extends Pick<
 export interface Journaling extends Pick<Service, 'stop'> {
   /** Undefined where nothing is kept. */
   readonly journal: Journal | undefined;
+  /** Brings the gauges up to date. Never rejects. */
+  collect(): Promise<void>;
 }
 
 /** What a boundary model says is short; more is not read. */
@@ -37,7 +39,7 @@ const FAILURE_LINE_MS = 60_000;
 
 export async function startJournaling(options: JournalingOptions): Promise<Journaling> {
   const { config, gateway, metrics, logger } = options;
-  if (!config.journal.enabled) return { journal: undefined, stop: () => Promise.resolve() };
+  if (!config.journal.enabled) return OFF;
   const journal = new Journal({
     ...options,
     cell: config.scheduler.cell,
@@ -47,7 +49,27 @@ export async function startJournaling(options: JournalingOptions): Promise<Journ
   observeJournal(journal.events, { metrics, logger });
   gateway.keepHistories(historiesOf(journal, options));
   await journal.start();
-  return { journal, stop: () => journal.stop() };
+  return {
+    journal,
+    collect: () => collectJournal(journal, metrics),
+    stop: () => journal.stop(),
+  };
+}
+
+const OFF: Journaling = {
+  journal: undefined,
+  collect: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
+};
+
+export async function collectJournal(
+  journal: Pick<Journal, 'standing'>,
+  metrics: JournalMetrics,
+): Promise<void> {
+  const standing = await journal.standing().catch(() => undefined);
+  metrics.journalSessions.set(standing?.sessions ?? NaN);
+  metrics.journalDue.set(standing?.due ?? NaN);
+  metrics.journalOverdue.set(standing === undefined ? NaN : standing.overdueMs / 1000);
 }
 
 /** By the tenant's own slots, rates and budget; a tenant that is gone or disabled asks nothing. */

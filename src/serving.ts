@@ -16,7 +16,7 @@ import { createHttpServer, setTimeouts } from './http/server.ts';
 import { observeGateway, observePlainRequest } from './http/telemetry.ts';
 import { startJournaling, type Journaling } from './journaling.ts';
 import type { Logger } from './log/logger.ts';
-import { createCollector } from './metrics/collect.ts';
+import { createCollector, readAll } from './metrics/collect.ts';
 import { createLabels } from './metrics/labels.ts';
 import { observeScheduler } from './metrics/observe.ts';
 import type { Metrics } from './metrics/registry.ts';
@@ -123,10 +123,7 @@ function appDeps(
       held: () => scheduler.held(),
       waiting: () => scheduler.waiting(),
       onCollect: () => rollout.switches.tellWindows(),
-      readMore: async () => {
-        const more = [cost.readMore(), canary.readMore(), alarms.collect(), deferring.collect()];
-        await Promise.all(more);
-      },
+      readMore: () => readAll([cost, canary], [alarms, deferring, journaling]),
     }),
   };
 }

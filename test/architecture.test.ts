@@ -50,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'index.ts': [...GROUND, 'upstream'],
   'reload.ts': GROUND,
   'alarms.ts': [...GROUND, 'alerts', 'costsim', 'metrics'],
-  'batching.ts': [...GROUND, 'batches', 'deferral', 'http'],
+  'batching.ts': [...GROUND, 'metrics', 'batches', 'deferral', 'http'],
   'deferring.ts': [...BELOW_GATEWAY, 'gateway', 'http', 'batching.ts'],
   'open-store.ts': [...GROUND, 'cleanup.ts'],
   'journaling.ts': [...BELOW_GATEWAY, 'gateway', 'http'],

@@ -12,6 +12,7 @@ import type { CuttingParts } from './cutting.ts';
 import { JournalEmitter } from './events.ts';
 import type { Message, PlacedMessage } from './message.ts';
 import type { Cell } from './records.ts';
+import { readStanding, type Standing } from './standing.ts';
 import { JournalStore, type Appended, type BufferPage, type Page } from './store.ts';
 import type { AssembledScript } from '../redis/assemble.ts';
 
@@ -44,10 +45,10 @@ export class Journal implements Service {
   readonly events = new JournalEmitter();
   readonly cutter: Cutter;
   readonly #store: JournalStore;
-  readonly #config: () => JournalConfig;
+  readonly #options: JournalOptions;
 
   constructor(options: JournalOptions) {
-    this.#config = options.config;
+    this.#options = options;
     this.#store = new JournalStore(options);
     this.cutter = new Cutter({ ...options, store: this.#store, events: this.events });
   }
@@ -87,7 +88,7 @@ export class Journal implements Service {
 
   /** The latest messages, in their order: as many as are configured. */
   history(ref: SessionRef): Promise<readonly Message[]> {
-    return served(this.#store.history(nameOf(ref), this.#config().historyMessages));
+    return served(this.#store.history(nameOf(ref), this.#options.config().historyMessages));
   }
 
   /** One cell of all that is buffered, at once. */
@@ -95,6 +96,11 @@ export class Journal implements Service {
     const done = await served(this.#store.flush(nameOf(ref), { by: 'flush' }));
     if (done.moved > 0) this.events.emit('cut', { by: 'flush', cells: 1, messages: done.moved });
     return done;
+  }
+
+  /** Of all sessions of the cell. */
+  standing(): Promise<Standing> {
+    return readStanding(this.#options);
   }
 
   /** How many messages it had. */

@@ -47,6 +47,15 @@ export function createCollector(options: CollectorOptions): () => Promise<void> 
   };
 }
 
+/** Of several parts, at the same time. */
+export async function readAll(
+  readers: readonly { readMore(): Promise<void> }[],
+  collectors: readonly { collect(): Promise<void> }[],
+): Promise<void> {
+  const ofReaders = readers.map((one) => one.readMore());
+  await Promise.all([...ofReaders, ...collectors.map((one) => one.collect())]);
+}
+
 async function readInto({ metrics, readCounters }: CollectorOptions): Promise<void> {
   const counters = await readCounters().catch(() => undefined);
   // Removed accounts must not stay, and a value that could not be read must not look current.

@@ -1,11 +1,27 @@
 // What is counted of the journals of sessions. No session is ever a label.
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 export type JournalMetrics = ReturnType<typeof journalMetrics>;
 
 export function journalMetrics(registry: Registry) {
   const registers = [registry];
+  const ofTheCell = { aggregator: 'max' as const, registers };
   return {
+    journalSessions: new Gauge({
+      name: 'slotkeeper_journal_sessions',
+      help: 'Sessions of the whole cell whose messages are kept; NaN where the store cannot tell.',
+      ...ofTheCell,
+    }),
+    journalDue: new Gauge({
+      name: 'slotkeeper_journal_sessions_due',
+      help: 'Sessions of the whole cell whose cut could be tried now, and is not.',
+      ...ofTheCell,
+    }),
+    journalOverdue: new Gauge({
+      name: 'slotkeeper_journal_overdue_seconds',
+      help: 'For how long the first of them has been due; 0 without any.',
+      ...ofTheCell,
+    }),
     journalMessages: new Counter({
       name: 'slotkeeper_journal_messages_total',
       help: 'Messages that were told to journals: new ones (added), and those they had already (known).',

@@ -1,5 +1,6 @@
 // Two built daemons that see everything an operator may have to look at: a full pool with a queue, a
-// sick account, one that is refused, one that rests, a pool that is gone, budgets, both estimators.
+// sick account, one that is refused, one that rests, a pool that is gone, work that waits for it until it
+// expires, budgets, both estimators.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -55,6 +56,8 @@ function configuration(store: TestRedis, { upstream, nowhere }: Addresses): obje
     scheduler: { cell: store.cell(), recoveryMs: 0 },
     log: { level: 'error' },
     estimates: { trial: true },
+    deferral: { enabled: true, retryAfterMs: 200, maxRetryAfterMs: 500, maxAgeMs: 2000 },
+    journal: { enabled: true },
     alerts: { alertmanager: { urls: [nowhere] }, retryMinMs: 200, retryMaxMs: 500 },
     budget: { currency: 'USD', global: { warn: 1, stop: 1000 } },
     prices: { 'gpt-4': { input: 10, output: 1000 }, nobody: { input: 1, output: 1 } },
@@ -77,12 +80,14 @@ function loadUntilTheEnd(urls: readonly string[], onStatus: (status: number) => 
   const over = new AbortController();
   const ask = async (client: number): Promise<void> => {
     const isPoor = client === 0;
-    const model = client === 1 ? 'nobody' : 'gpt-4';
+    const isDeferred = client === 3;
+    const model = client === 1 || isDeferred ? 'nobody' : 'gpt-4';
     const answer = await fetch(`${urls[client % urls.length]}/v1/chat/completions`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         authorization: `Bearer ${isPoor ? KEYS.poor : KEYS.team}`,
+        ...(isDeferred && { 'x-slotkeeper-defer': 'summarize' }),
         ...(client > 3 && { 'x-slotkeeper-session': `session-${client}` }),
       },
       body: JSON.stringify({
@@ -94,8 +99,8 @@ function loadUntilTheEnd(urls: readonly string[], onStatus: (status: number) => 
     });
     await answer.text();
     onStatus(answer.status);
-    // Refusals come at once: they must not be all that the daemons do.
-    if (!answer.ok) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    // Refusals and parking come at once: they must not be all that the daemons do.
+    if (answer.status !== 200) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   };
   const work = async (client: number): Promise<void> => {
     while (!over.signal.aborted) await ask(client).catch(() => undefined);
