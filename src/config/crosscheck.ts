@@ -36,6 +36,10 @@ const outline = z.object({
 
 type Outline = z.infer<typeof outline>;
 
+const journalOutline = z.object({
+  journal: z.object({ boundary: z.object({ route: z.string() }) }),
+});
+
 /** Works on the tree as the file and the environment give it, valid or not. */
 export function crossCheck(tree: unknown): readonly Fault[] {
   const view = outline.safeParse({ server: {}, pools: {}, routes: {}, ...asObject(tree) });
@@ -50,20 +54,34 @@ export function crossCheck(tree: unknown): readonly Fault[] {
     ...checkRedis(tree),
     ...checkLocal(tree),
     ...checkDeferral(tree),
+    ...checkBoundary(tree, view.data),
     ...checkRolloutsOf(tree, view.data),
   ];
 }
 
 function checkRolloutsOf(tree: unknown, { pools, routes }: Outline): readonly Fault[] {
   const { rollouts } = asObject(tree) as { readonly rollouts?: unknown };
-  const served = Object.values(pools).flatMap((one) => modelLists(one).flatMap((l) => l ?? []));
-  const aliases = new Set([...Object.keys(routes), ...served]);
+  const aliases = aliasesOf({ pools, routes });
   const breakers = new Map(Object.entries(pools).map(([name, { breaker }]) => [name, breaker]));
   return checkRollouts(rollouts, {
     aliases,
     breakers,
     obstacle: (wanted) => obstacle(pools, wanted),
   });
+}
+
+/** What callers may name as a model. */
+function aliasesOf({ pools, routes }: Pick<Outline, 'pools' | 'routes'>): ReadonlySet<string> {
+  const served = Object.values(pools).flatMap((one) => modelLists(one).flatMap((l) => l ?? []));
+  return new Set([...Object.keys(routes), ...served]);
+}
+
+/** The model that is asked where a cell of a journal ends. */
+function checkBoundary(tree: unknown, outline: Outline): readonly Fault[] {
+  const asked = journalOutline.safeParse(tree).data?.journal.boundary.route;
+  if (asked === undefined || aliasesOf(outline).has(asked)) return [];
+  const message = `no route and no model is named ${asked}`;
+  return [{ path: ['journal', 'boundary', 'route'], message }];
 }
 
 /** Whether only this machine can reach a listener on `host`. */

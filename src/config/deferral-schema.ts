@@ -96,7 +96,8 @@ export const deferralSchema = z
         env: 'SLOTKEEPER_DEFERRAL_MAX_AGE_MS',
       }),
     maxDepth: count(1, 10_000_000).default(50_000).meta({
-      description: 'Jobs of the cell that may wait or run; beyond it new ones get the ordinary error.',
+      description:
+        'Jobs of the cell that may wait or run; beyond it new ones get the ordinary error.',
       env: 'SLOTKEEPER_DEFERRAL_MAX_DEPTH',
     }),
     maxPayloadBytes: count(256, 100 * 1024 * 1024)

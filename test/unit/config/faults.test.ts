@@ -45,6 +45,16 @@ const CASES: readonly Case[] = [
     says: ['an alias (*name) in it leads nowhere'],
   },
   {
+    name: 'a boundary model that nobody serves is named',
+    text: `${POOLS}\njournal: { enabled: true, boundary: { route: small } }`,
+    says: ['journal.boundary.route: no route and no model is named small'],
+  },
+  {
+    name: 'a boundary model that a pool serves is none',
+    text: `${POOLS}\njournal: { enabled: true, boundary: { route: m } }`,
+    says: ['no fault'],
+  },
+  {
     name: 'an unknown option is named',
     text: `server: { prot: 1 }\n${POOLS}`,
     says: ['server.prot: there is no such option'],
