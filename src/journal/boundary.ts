@@ -42,6 +42,9 @@ const answer = z.object({
   episodes: z.array(z.object({ title: z.string(), content: z.string() })).catch([]),
 });
 
+/** Each a run of its own: an expression that looks around them takes the square of a long text's time. */
+const LINE_BREAKS = /[\n\v\f\r\u0085\u2028\u2029]+/g;
+
 /** The body of the chat request that shows `messages`, numbered from 1. */
 export function questionOf(
   messages: readonly PlacedMessage[],
@@ -58,8 +61,8 @@ export function questionOf(
   const lines = messages.map(({ message }, i) => {
     const { timestamp, role, sender_id: sender } = message;
     // One line each: a text that looks like the next number must not be taken for it.
-    const text = textOf(message).replace(/\s*\n\s*/g, ' ');
-    return `${i + 1}. [${timeOf(timestamp)}] ${role} ${sender}: ${text}`;
+    const text = `[${timeOf(timestamp)}] ${role} ${sender}: ${textOf(message)}`;
+    return `${i + 1}. ${text.replace(LINE_BREAKS, ' ')}`;
   });
   return JSON.stringify({
     model: route,

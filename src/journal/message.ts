@@ -35,6 +35,11 @@ export function messageId({ sender_id, role, timestamp, content }: Message): str
 export function textOf({ content }: Pick<Message, 'content'>): string {
   if (typeof content === 'string') return content;
   return content
-    .map(({ type, text }) => (typeof text === 'string' ? text : `[${String(type)}]`))
+    .map(({ type, text }) => (typeof text === 'string' ? text : `[${nameOf(type)}]`))
     .join(' ');
+}
+
+/** Callers write what they like: not every object can be made a text. */
+function nameOf(type: unknown): string {
+  return typeof type === 'string' ? type : 'part';
 }
