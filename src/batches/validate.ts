@@ -1,5 +1,6 @@
 // Whether the lines of a file are requests of a batch: each by itself, and all together by their
 // `custom_id`. Faults have OpenAI's words where it has some. Nothing is kept but ids.
+import { isTooDeep, MAX_JSON_DEPTH } from '../core/nesting.ts';
 import { BATCH_ENDPOINTS, type BatchLine, type LineError } from './batch.ts';
 import type { Line } from './lines.ts';
 
@@ -78,6 +79,10 @@ function readLine(line: Line, { endpoint, maxBodyBytes }: LineRules): Read {
   const fault = (code: string, message: string, param: string | null): Read => {
     return { kind: 'fault', fault: faultAt(line, code, message, param) };
   };
+  // A body stands one level down in its line.
+  if (isTooDeep(line.text, MAX_JSON_DEPTH + 1)) {
+    return fault('invalid_body', `body is nested deeper than ${MAX_JSON_DEPTH} levels.`, 'body');
+  }
   const parsed = objectOf(line.text);
   if (parsed === undefined) {
     return fault('invalid_json_line', 'This line is not parseable as valid JSON.', null);

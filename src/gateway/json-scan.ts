@@ -2,6 +2,7 @@
 // outermost object has, and where the value of `model` stands. It does not validate: what it says
 // holds for text that JSON.parse accepts.
 import { AppError } from '../core/errors.ts';
+import { MAX_JSON_DEPTH } from '../core/nesting.ts';
 
 export interface ObjectScan {
   /** Keys of the outermost object, repeated ones counted each time. */
@@ -9,9 +10,6 @@ export interface ObjectScan {
   /** Where the string that is the value of the outermost `model` begins and ends, with its quotes. */
   readonly model: { readonly start: number; readonly end: number } | undefined;
 }
-
-/** Parsers behind us recurse; none of the APIs comes near this. */
-const MAX_DEPTH = 200;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -42,8 +40,11 @@ export function scanObject(text: string): ObjectScan {
     } else if (char === OPEN_BRACE || char === OPEN_BRACKET) {
       depth += 1;
       if (depth === 1) keyNext = char === OPEN_BRACE;
-      if (depth > MAX_DEPTH) {
-        throw new AppError('invalid_params', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+      if (depth > MAX_JSON_DEPTH) {
+        throw new AppError(
+          'invalid_params',
+          `The body is nested deeper than ${MAX_JSON_DEPTH} levels.`,
+        );
       }
     } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) depth -= 1;
     else if (char === COMMA && depth === 1) {

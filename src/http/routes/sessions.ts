@@ -3,6 +3,7 @@
 import express, { Router, type Request, type RequestHandler } from 'express';
 import type { Config } from '../../config/schema.ts';
 import { AppError } from '../../core/errors.ts';
+import { isTooDeep, MAX_JSON_DEPTH } from '../../core/nesting.ts';
 import { principalOf } from '../../gateway/principal.ts';
 import { requestIdOf } from '../../gateway/request-id.ts';
 import type { Message } from '../../journal/message.ts';
@@ -31,7 +32,7 @@ export function createSessionRouter({ journal, config }: SessionRouterDeps): Rou
     router.use((_req, _res, next) => next(new AppError('path_not_found', OFF)));
     return router;
   }
-  const json = [requireJson, express.json({ limit: config.server.maxBodyBytes, inflate: false })];
+  const json = [requireJson, express.json({ ...BODY, limit: config.server.maxBodyBytes })];
   router.use((req, res, next) => {
     res.setHeader('x-request-id', requestIdOf(req));
     next();
@@ -64,6 +65,15 @@ export function createSessionRouter({ journal, config }: SessionRouterDeps): Rou
   addEndings(router, { journal, at });
   return router;
 }
+
+const BODY = {
+  inflate: false,
+  verify: (_req: unknown, _res: unknown, body: Buffer): void => {
+    if (!isTooDeep(body.toString('latin1'))) return;
+    const message = `The body is nested deeper than ${MAX_JSON_DEPTH} levels.`;
+    throw new AppError('invalid_params', message);
+  },
+} as const;
 
 const OFF = 'Sessions keep no messages here: journal.enabled is off.';
 

@@ -31,6 +31,17 @@ describe('the journal of a session', () => {
     expect(others.body).toMatchObject({ accepted: 0, data: [] });
   });
 
+  it('refuses what nobody could write out again', async () => {
+    const { call } = await aDaemonWithJournal(store);
+    const deep: unknown = JSON.parse('['.repeat(2000) + ']'.repeat(2000));
+
+    const { status, body } = await call('POST', `${AT}/messages`, {
+      messages: [{ ...M, content: [{ type: 'text', deep }] }],
+    });
+
+    expect([status, body]).toMatchObject([400, { error: { code: 'invalid_params' } }]);
+  });
+
   it('is flushed into a cell, read there, and deleted', async () => {
     const { call } = await aDaemonWithJournal(store);
     await call('POST', `${AT}/messages`, { messages: [M] });

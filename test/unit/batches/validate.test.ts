@@ -19,6 +19,13 @@ const aLine = (over: Readonly<Record<string, unknown>> = {}) =>
     ...over,
   });
 
+/** So many levels, the body's own included. */
+const aDeepLine = (levels: number) =>
+  aLine({ body: { model: 'deep', messages: 0 } }).replace(
+    '"messages":0',
+    `"messages":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}`,
+  );
+
 const validate = (...lines: readonly string[]) =>
   validateLines(linesOf(bytes(lines.join('\n'))), RULES);
 
@@ -41,6 +48,8 @@ describe('lines of a batch', () => {
     ['a text as body', aLine({ body: 'x' }), 'invalid_body', 'body'],
     ['no model', aLine({ body: { messages: [] } }), 'invalid_body', 'body'],
     ['a stream', aLine({ body: { model: 'deep', stream: true } }), 'invalid_body', 'body'],
+    ['a deep body', aDeepLine(100_000), 'invalid_body', 'body'],
+    ['a body that is a little too deep', aDeepLine(201), 'invalid_body', 'body'],
     ['a large body', aLine({ body: { model: 'm', x: 'x'.repeat(200) } }), 'body_too_large', 'body'],
   ])('%s is told with its line', async (_, text, code, param) => {
     const { errors } = await validate(aLine({ custom_id: 'z' }), '', text);
