@@ -124,12 +124,12 @@ async function cancelJob(
 /** The batch keeps what became of its line, so the job's own record need not stay. */
 export function onLineEnded(
   batches: Pick<Batches, 'lineEnded'>,
-  deferral: () => Pick<Deferral, 'drop'>,
+  deferral: () => Pick<Deferral, 'forget'>,
 ): OnEnded {
   return async ({ id, batch }, outcome) => {
     if (batch === undefined) return;
     await batches.lineEnded(batch.id, batch.line, endOf(outcome));
-    await deferral().drop(id);
+    await deferral().forget(id);
   };
 }
 

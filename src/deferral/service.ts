@@ -69,10 +69,7 @@ export class Deferral implements Service {
       ...options,
       events,
       store: this.#store.over(this.#working),
-      onEnded: async (job, outcome) => {
-        await options.onEnded?.(job, outcome);
-        await this.#webhooks?.tell(job);
-      },
+      onEnded: (job, outcome) => this.#tellEnd(job, outcome),
       isStopping: () => this.#stopping,
     });
     const onError = (error: Error): void => void events.emit('storeFailed', { error });
@@ -188,10 +185,23 @@ export class Deferral implements Service {
     return this.#store.retry(id);
   }
 
-  /** Deletes what is kept of a job; one that has not ended is cancelled first. */
+  /** Deletes what is kept of a job; one that has not ended is cancelled first. False where there is none. */
   async drop(id: string): Promise<boolean> {
-    await this.cancel(id, 'The job was dropped.');
-    return await this.#store.forget(id);
+    const isCancelled = await this.cancel(id, 'The job was dropped.');
+    const job = await this.#store.find(id);
+    if (job === undefined) return false;
+    const outcome = await this.#store.outcomeOf(job);
+    // No worker can tell of it once it is gone. A line's record is there only while nobody has.
+    if (outcome !== undefined && (isCancelled || job.batch !== undefined)) {
+      await this.#tellEnd(job, outcome);
+    }
+    await this.#store.forget(id);
+    return true;
+  }
+
+  /** Deletes what is kept of a job whose end has been told. False where it has not ended, or is not there. */
+  forget(id: string): Promise<boolean> {
+    return this.#store.forget(id);
   }
 
   /** Makes up to `most` parked jobs due, the next ones first. */
@@ -204,6 +214,11 @@ export class Deferral implements Service {
   /** How far a drain is; undefined where it is not one of the last few. */
   progress(drain: number): Promise<DrainProgress | undefined> {
     return this.#store.progress(drain);
+  }
+
+  async #tellEnd(job: JobView, outcome: JobOutcome): Promise<void> {
+    await this.#options.onEnded?.(job, outcome);
+    await this.#webhooks?.tell(job);
   }
 
   async #submit(jobs: readonly NewJob[]): Promise<readonly Submission[]> {

@@ -54,6 +54,32 @@ describe('a batch', () => {
     expect(failures).toEqual([]);
   });
 
+  it('ends though its lines are dropped as deferred jobs, those that run too', async () => {
+    const run: RunJob = (_job, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve({ kind: 'deferred', error: 'cut' }));
+      });
+    const config = { concurrency: 1 };
+    const { batches, deferral } = await someBatches(server, { cell: server.cell(), run, config });
+
+    const batch = await created(
+      batches,
+      ids(3).map((id) => aLine(id)),
+    );
+    const jobs = await eventually(async () => {
+      const page = await deferral.list({ tenant: 't1', limit: 10 });
+      expect(page.jobs.map(({ status }) => status).sort()).toEqual([
+        ...['deferred', 'deferred', 'running'],
+      ]);
+      return page.jobs;
+    });
+    const dropped = await Promise.all(jobs.map(({ id }) => deferral.drop(id)));
+    const done = await inState(batches, batch.id, 'completed');
+
+    expect(dropped).toEqual([true, true, true]);
+    expect(done).toMatchObject({ total: 3, completed: 0, failed: 3 });
+  });
+
   it('puts refused and failed lines into the error file', async () => {
     const ends: Readonly<Record<string, JobRun>> = {
       'line-1': { kind: 'failed', code: 'model_not_found', message: 'No such model.' },
