@@ -82,7 +82,8 @@ export function lineQueueOf(deferral: () => Deferral, onEnded: OnEnded): LineQue
       const maxAgeMs = Math.max(1, expiresAtMs - nowMs);
       const jobs = lines.map(({ place, model, body }) => ({
         ...{ stage: STAGE, tenant, slot: model, delayMs: 0, maxAgeMs },
-        key: `${id}:${place}`,
+        // With a space, which no caller's key has: else one could stand in the line's place.
+        key: `${id} ${place}`,
         request: { path: endpoint, headers: { 'content-type': 'application/json' }, body },
         batch: { id, line: String(place) },
       }));

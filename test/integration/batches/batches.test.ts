@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { JobRun, RunJob } from '../../../src/deferral/job.ts';
 import type { Batches } from '../../../src/batches/service.ts';
 import { aLine, resultOf, someBatches, uploaded } from '../../support/batches.ts';
-import { anAnswer } from '../../support/deferrals.ts';
+import { aJob, anAnswer } from '../../support/deferrals.ts';
 import { eventually } from '../../support/eventually.ts';
 import { useRedis } from '../../support/redis.ts';
 
@@ -78,6 +78,32 @@ describe('a batch', () => {
 
     expect(dropped).toEqual([true, true, true]);
     expect(done).toMatchObject({ total: 3, completed: 0, failed: 3 });
+  });
+
+  it('runs each of its lines, whatever keys its tenant has given to other work', async () => {
+    const cell = server.cell();
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const run: RunJob = async (job, signal) => {
+      await opened;
+      return await echo(job, signal);
+    };
+    const { batches, deferral } = await someBatches(server, { cell, run, batches: { ahead: 10 } });
+    const batch = await created(
+      batches,
+      ids(20).map((id) => aLine(id)),
+    );
+
+    const body = JSON.stringify({ model: 'deep', messages: [{ content: 'other' }] });
+    const request = { path: '/v1/chat/completions', headers: {}, body };
+    for (let place = 10; place < 20; place += 1) {
+      const key = `${batch.id}:${place}`;
+      await deferral.submit(aJob({ tenant: 't1', key, request }));
+    }
+    open();
+    const done = await inState(batches, batch.id, 'completed');
+
+    expect(done).toMatchObject({ total: 20, completed: 20, failed: 0 });
   });
 
   it('puts refused and failed lines into the error file', async () => {
