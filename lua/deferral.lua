@@ -32,7 +32,7 @@
 --- @arg numbers packed of the entry
 --- @arg text[] string of the entry
 --- @reply now then of each job: parked or known or full, and its id (submit)
---- @reply ended now, or already or gone (finish)
+--- @reply now then of each job: ended or already or gone (finish)
 --- @reply deferred due deferrals, or gone (defer)
 --- @reply again or dead or gone; of what was not stalled: deferred due (fail)
 --- @reply now next more, then those of the ids that are to stop (beat)

@@ -15,18 +15,25 @@ function ends.record(id, record, kind, outcome)
   end
 end
 
---- `text`: id, kind, outcome as JSON.
-function ends.finish()
-  local id, kind, outcome = arg_text(1), arg_text(2), arg_text(3)
+local function finish(id, kind, outcome)
   local record = jobs.read(id)
   if not record then
-    return { 'gone' }
+    return 'gone'
   end
   if record.outcome then
-    return { 'already' }
+    return 'already'
   end
   ends.record(id, record, kind, outcome)
-  return { 'ended', terms.clock }
+  return 'ended'
+end
+
+--- `text`: id, kind, outcome as JSON of each, in turn; `numbers`: how many.
+function ends.finish()
+  local reply = { terms.clock }
+  for i = 1, terms.numbers[1] do
+    reply[i + 1] = finish(arg_text(3 * i - 2), arg_text(3 * i - 1), arg_text(3 * i))
+  end
+  return reply
 end
 
 --- A job has no further try before it is given up.

@@ -11,6 +11,7 @@ import {
 } from '../redis/deferral-keys.ts';
 import { bindKeys, callScript, type BoundKeys } from '../redis/script.ts';
 import { loadScripts } from '../redis/scripts.ts';
+import { Gathered } from './gathered.ts';
 import type { JobOutcome } from './job.ts';
 import { readOutcome, readRecord, viewOf } from './record.ts';
 import type { Ending, JobRecord, JobView } from './record.ts';
@@ -50,10 +51,19 @@ export interface Beat {
   readonly toStop: readonly string[];
 }
 
+interface End {
+  readonly id: string;
+  readonly ending: Ending;
+}
+
 export interface Drain {
   readonly number: number;
   readonly count: number;
 }
+
+/** What is asked in one turn of the loop: bounded, because outcomes may have megabytes each. */
+const LOOKS_AT_ONCE = 200;
+const ENDS_AT_ONCE = 16;
 
 const DRAIN_KINDS = [
   'total',
@@ -77,6 +87,8 @@ export class DeferralStore {
   readonly #script: AssembledScript;
   readonly #bound: BoundKeys;
   readonly #stages: string;
+  readonly #looks: Gathered<string, JobView | undefined>;
+  readonly #ends: Gathered<End, JobOutcome | undefined>;
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -91,6 +103,8 @@ export class DeferralStore {
     );
     const lines = Object.entries(config.stages).map(([name, { weight }]) => `${name}\t${weight}`);
     this.#stages = lines.join('\n');
+    this.#looks = new Gathered({ most: LOOKS_AT_ONCE, call: (ids) => this.#look(ids) });
+    this.#ends = new Gathered({ most: ENDS_AT_ONCE, call: (ends) => this.#finish(ends) });
   }
 
   /** The same over another connection. */
@@ -114,10 +128,8 @@ export class DeferralStore {
   }
 
   /** The first one is the one; undefined where there was one already, or no such job is there. */
-  async finish(id: string, ending: Ending): Promise<JobOutcome | undefined> {
-    const texts = [id, ending.kind, JSON.stringify(ending)];
-    const [tag, now] = await this.#call('finish', [], texts);
-    return String(tag) === 'ended' ? { ...ending, endedAtMs: Number(now) } : undefined;
+  finish(id: string, ending: Ending): Promise<JobOutcome | undefined> {
+    return this.#ends.ask({ id, ending });
   }
 
   /** `untried`: it was given back by a daemon that stops. Undefined where it is not out any more. */
@@ -190,6 +202,11 @@ export class DeferralStore {
     return String(tag) === 'done';
   }
 
+  /** As `find`, for a worker that was lent the job: a dead one counts as deferred. */
+  look(id: string): Promise<JobView | undefined> {
+    return this.#looks.ask(id);
+  }
+
   async find(id: string): Promise<JobView | undefined> {
     const { redis } = this.#options;
     const { deferred, out: outKey, dead: deadKey } = this.keys;
@@ -223,6 +240,25 @@ export class DeferralStore {
   async idOf(tenant: string, key: string): Promise<string | undefined> {
     const id = await this.#options.redis.hget(this.keys.keys, `${tenant}\t${key}`);
     return id ?? undefined;
+  }
+
+  async #look(ids: readonly string[]): Promise<readonly (JobView | undefined)[]> {
+    const [raws, outs] = await Promise.all([
+      this.#options.redis.hmget(this.keys.deferred, ...ids),
+      this.#options.redis.zmscore(this.keys.out, ...ids),
+    ]);
+    return ids.map((id, i) => {
+      const record = readRecord(raws[i]);
+      return record && viewOf(id, record, { isOut: outs[i] != null, isDead: false });
+    });
+  }
+
+  async #finish(ends: readonly End[]): Promise<readonly (JobOutcome | undefined)[]> {
+    const texts = ends.flatMap(({ id, ending }) => [id, ending.kind, JSON.stringify(ending)]);
+    const [now, ...tags] = await this.#call('finish', [ends.length], texts);
+    return ends.map(({ ending }, i) =>
+      String(tags[i]) === 'ended' ? { ...ending, endedAtMs: Number(now) } : undefined,
+    );
   }
 
   async #call(

@@ -32,7 +32,7 @@ export class JobRunner {
   /** Rejects as the store does; then the same job is worked on again. */
   async work(lent: Lent): Promise<'done' | 'back'> {
     const { store } = this.#options;
-    const job = await store.find(lent.id);
+    const job = await store.look(lent.id);
     if (job?.status !== 'running') return await this.#leave(job);
     const hasCostADaemon = lent.stalls > job.stalls;
     if (!hasCostADaemon || (await this.#fail(lent, DAEMON_LOST, lent.stalls)) === 'again') {
@@ -40,7 +40,7 @@ export class JobRunner {
       if (outcome !== undefined) return await this.#acknowledge(job, outcome);
     }
     // Read again: it was put back, or somebody else has ended it.
-    return await this.#leave(await store.find(lent.id), lent.signal);
+    return await this.#leave(await store.look(lent.id), lent.signal);
   }
 
   /** The outcome, where this run has brought it. */
