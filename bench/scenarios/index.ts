@@ -14,6 +14,7 @@ import { handOff } from './hand-off.ts';
 import { heart } from './heart.ts';
 import { journal } from './journal.ts';
 import { limiters } from './limiters.ts';
+import { liveP99 } from './live-p99.ts';
 import { memory } from './memory.ts';
 import { proxies } from './proxy.ts';
 import { provenanceBackfill } from './provenance-backfill.ts';
@@ -37,5 +38,6 @@ export const scenarios: readonly Scenario[] = [
   provenanceBackfill,
   batchKills,
   deferral,
+  liveP99,
   journal,
 ];
