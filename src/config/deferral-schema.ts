@@ -23,7 +23,17 @@ const stage = z.strictObject({
 const webhook = z
   .strictObject({
     hosts: z
-      .preprocess(listed, z.array(z.string().regex(/^[\w.-]+(:\d+)?$/)).max(100))
+      .preprocess(
+        listed,
+        z
+          .array(
+            z
+              .string()
+              .toLowerCase()
+              .regex(/^[\w.-]+(:\d+)?$/),
+          )
+          .max(100),
+      )
       .default([])
       .meta({
         description:

@@ -33,6 +33,18 @@ pools:
     accounts: [{ name: slow-a, maxConcurrency: 1, enabled: false }]
 `;
 
+describe('hosts of webhooks', () => {
+  it('are known however they are written, as hosts of URLs are', () => {
+    const hosts = '[Hooks.Example:8443]';
+
+    const { deferral } = parse(
+      `pools: {}\ndeferral: { webhook: { hosts: ${hosts}, secret: 0123456789abcdef } }`,
+    );
+
+    expect(deferral.webhook.hosts).toEqual(['hooks.example:8443']);
+  });
+});
+
 describe('breakers', () => {
   it('are on in every pool, and changed by what it says of them', () => {
     const { accounts } = parse(
