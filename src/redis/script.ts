@@ -58,14 +58,15 @@ export async function callScript(
       new FunctionCall(`${script.library}_${entry}`, bound, args),
     ) as Promise<unknown>;
   try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    if (error.message.includes('Function not found')) {
+    return await call().catch(async (error: unknown) => {
+      const isLoaded = !(error instanceof Error && error.message.includes('Function not found'));
+      if (isLoaded) throw error;
       await redis.call('function', ['load', 'replace', script.source]);
-      return call();
-    }
-    throw error.message.includes('user_function:') ? readable(script, error) : error;
+      return await call();
+    });
+  } catch (error) {
+    const isOurs = error instanceof Error && error.message.includes('user_function:');
+    throw isOurs ? readable(script, error) : error;
   }
 }
 

@@ -1,6 +1,7 @@
 // @module-tag redis_required
 // What is missing or damaged in the store: `v2` is enabled, the state is made anew, nothing fails.
 import { describe, expect, it } from 'vitest';
+import { loadScripts } from '../../../src/redis/scripts.ts';
 import { someRecords, TestCostsim } from '../../support/costsim.ts';
 import { useRedis } from '../../support/redis.ts';
 
@@ -86,9 +87,14 @@ describe('histograms', () => {
 });
 
 describe('a key of another type', () => {
+  const { costsim } = loadScripts();
+
   it('makes the call fail, with its place in the script, and changes no bit', async () => {
     const cell = aCell();
     await redis.redis.set(cell.store.keys.costsim, 'a text');
+    // The call that loads its script tells the place, too.
+    await redis.redis.call('function', ['load', 'replace', costsim.source]);
+    await redis.redis.call('function', ['delete', costsim.library]);
 
     const failing = cell.observe(someRecords(10, { drift: 0.5 }));
 
