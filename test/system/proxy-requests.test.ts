@@ -251,7 +251,7 @@ describe('models', () => {
 });
 
 describe('paths', () => {
-  it.each(['/v1/files', '/v1/chat', '/v1/chat/completions/', '/v1/Chat/completions', '/v1/'])(
+  it.each(['/v1/assistants', '/v1/chat', '/v1/chat/completions/', '/v1/Chat/completions', '/v1/'])(
     'that are not on the list are 404: %s',
     async (path) => {
       const { proxy } = await aProxy(store);
